@@ -1,0 +1,69 @@
+"""A request as a value, its answer as a value, and the one-method port between them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+from evertape.model.unit import Unit
+
+
+@dataclass(frozen=True, kw_only=True)
+class Call:
+    """What to send. Credentials are never in it: the session layer adds them.
+
+    Attributes:
+        source: whose limits, credentials and refusals apply.
+        feed: who reads the answer.
+        url: its scheme picks the bottom of the stack: https, file or archive.
+        units: the coverage this call answers.
+        size: bytes on the wire expected; None where unknown.
+        archive: whether the body is kept, so that `rebuild` can read it again.
+        conditional: whether validators of an earlier answer may be sent (answers 304).
+    """
+
+    source: str
+    feed: str
+    url: str
+    units: tuple[Unit, ...] = ()
+    headers: Mapping[str, str] = field(default_factory=dict)
+    size: int | None = None
+    archive: bool = False
+    conditional: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reply:
+    """What came back.
+
+    Attributes:
+        headers: names in lower case.
+        body: decoded of its content encoding.
+        wire: bytes of the body as received.
+        at: when the headers arrived, aware UTC, on the clock that may be pretended.
+        attempts: requests sent for it.
+        elapsed: seconds on the wire of the last attempt.
+        origin: "wire" or "archive".
+    """
+
+    call: Call
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    wire: int
+    at: datetime
+    attempts: int = 1
+    elapsed: float = 0.0
+    origin: str = "wire"
+
+
+class Transport(Protocol):
+    """Anything that answers a call."""
+
+    async def send(self, call: Call) -> Reply:
+        """Answer the call. Raises SourceError; a status that is an answer (404) is returned."""
+
+    async def close(self) -> None:
+        """Give back connections and permits."""

@@ -1,0 +1,89 @@
+"""What a dataset is: a frozen declaration that the planner, the store and the faces read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from evertape.model.records import Batch, Condition, Record, Row
+from evertape.model.unit import Holding, Standing
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """What a person asked for, resolved against the universe.
+
+    Attributes:
+        companies: ten-digit CIK to the symbol (or name) it is shown as, in the order asked.
+        scope: "symbols", "sp500" or "all".
+        since: filings before it do not count for staleness.
+    """
+
+    companies: Mapping[str, str]
+    scope: str
+    since: date
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """Rows a freshness rule needs to see: some columns of a record, under conditions."""
+
+    record: type[Record]
+    columns: tuple[str, ...]
+    where: tuple[Condition, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evidence:
+    """What a freshness rule may look at: rows by table, holdings by dataset and key."""
+
+    rows: Mapping[str, Sequence[Row]]
+    holdings: Mapping[str, Mapping[str, Holding]]
+
+
+Due = Callable[[Evidence, Asked, datetime], Sequence[Standing]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Derived:
+    """A dataset computed from its parent's rows, committed with them.
+
+    Attributes:
+        parent: the dataset whose rows it is computed from.
+        derive: the parent's batches of one unit, and now, to this dataset's batches.
+        version: rows of another version are due.
+    """
+
+    parent: str
+    derive: Callable[[Sequence[Batch], datetime], Sequence[Batch]]
+    version: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dataset:
+    """A frozen declaration of one dataset.
+
+    Attributes:
+        name: the target a person types.
+        doc: one line for help.
+        records: the record types it owns; their tables are made and migrated from these.
+        needs: datasets whose evidence must be current first.
+        evidence: this dataset's rows are small, cheap to fetch, and what other datasets'
+            freshness is judged by; the check fetches it without asking.
+        wanted: rows its freshness rule looks at.
+        due: evidence, what was asked, and now, to one standing a key. Pure.
+        check: a row's complaints, as sentences; empty where it is sound. Pure.
+        goals: broader targets that include it ("financials").
+    """
+
+    name: str
+    doc: str
+    records: tuple[type[Record], ...]
+    needs: tuple[str, ...] = ()
+    evidence: bool = False
+    wanted: tuple[Wanted, ...] = ()
+    due: Due | None = None
+    derived: Derived | None = None
+    check: Callable[[type[Record], Row], Sequence[str]] = lambda _record, _row: ()
+    goals: tuple[str, ...] = ()

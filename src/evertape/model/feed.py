@@ -1,0 +1,106 @@
+"""How a source answers for a dataset, and a vendor's manners, as values."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Literal
+
+from evertape.model.call import Call, Reply
+from evertape.model.records import Batch, Truth
+from evertape.model.unit import Holding, Standing
+
+
+@dataclass(frozen=True, kw_only=True)
+class Page:
+    """A part of an answer: rows, coverage they settle, and what else must be asked."""
+
+    batches: tuple[Batch, ...] = ()
+    settled: tuple[Holding, ...] = ()
+    calls: tuple[Call, ...] = ()
+    truths: tuple[Truth, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Feed:
+    """How a source answers for a dataset. `ask` and `read` are pure and module-level.
+
+    Attributes:
+        ask: standings with a due unit, and the holdings of the dataset, to calls; batching is decided here.
+        read: an answer, and the holdings of the call's units as they are now, to pages.
+        size: bytes on the wire of one answer where nothing better is known.
+        rank: of several feeds for a dataset the lowest is asked first.
+    """
+
+    name: str
+    source: str
+    dataset: str
+    ask: Callable[[Sequence[Standing]], Sequence[Call]]
+    read: Callable[[Reply, Mapping[str, Holding]], Iterable[Page]]
+    size: int
+    rank: int = 100
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limit:
+    """At most `count` requests in any `seconds`, and the page that says so.
+
+    Attributes:
+        ceiling: what the source tolerates at the very most; a setting cannot go above it.
+    """
+
+    count: int
+    seconds: float
+    page: str
+    ceiling: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Refusal:
+    """What an answer really says when it is no answer.
+
+    Attributes:
+        pause: seconds for which the whole source must be left alone, over all processes.
+    """
+
+    kind: Literal["transient", "throttled", "denied", "malformed"]
+    reason: str
+    retry_after: float | None = None
+    pause: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """A vendor's identity and manners.
+
+    Attributes:
+        hosts: answered by this source; limits hold over all of them together.
+        credentials: environment names it needs, any one of a group of alternatives.
+        headers: credential values to request headers.
+        refusal: what a reply really says, None where it is an answer; looks behind status 200.
+    """
+
+    name: str
+    hosts: tuple[str, ...]
+    limits: tuple[Limit, ...]
+    refusal: Callable[[Reply], Refusal | None]
+    credentials: tuple[str, ...] = ()
+    credential_help: str = ""
+    headers: Callable[[Mapping[str, str]], Mapping[str, str]] = field(default=lambda _: {})
+    rate_setting: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Backoff:
+    """When to look again for what is pending: `first`, doubled each strike up to `most`; after
+    `strikes` it is taken for absent."""
+
+    first: timedelta
+    most: timedelta
+    strikes: int
+
+    def not_before(self, at: datetime, strikes: int) -> datetime:
+        """The earliest instant of the next look after `strikes` unanswered ones."""
+        return at + min(self.most, self.first * 2 ** max(0, strikes - 1))

@@ -1,0 +1,174 @@
+"""Records: what a row is. Tables, views, help and documentation are read off the record types."""
+
+from __future__ import annotations
+
+import dataclasses
+import types
+import typing
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from functools import cache
+from typing import Any, ClassVar, Literal, dataclass_transform
+
+Kind = Literal["integer", "real", "text", "date", "instant", "boolean", "accession", "coded"]
+_KINDS: dict[type, Kind] = {
+    bool: "boolean",
+    int: "integer",
+    float: "real",
+    str: "text",
+    date: "date",
+    datetime: "instant",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Column:
+    """One column of a table.
+
+    Attributes:
+        kind: how the value is stored. `date` is an ISO text (a day number in a compact table),
+            `instant` an ISO UTC text, `accession` 0000320193-24-000081 (an integer in a compact
+            table), `coded` a text kept once in a dictionary table (compact tables only).
+        unit: of the number: a currency, "shares", "bytes"; empty where it has none.
+        keep: a null in a new row leaves the stored value as it is.
+    """
+
+    name: str
+    kind: Kind
+    nullable: bool
+    doc: str
+    unit: str = ""
+    keep: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Table:
+    """Where the rows of one record type are kept.
+
+    Attributes:
+        key: the columns that identify a row.
+        compact: stored integer-coded in `<name>_coded`; `name` is then a readable view.
+        absent: the nullable column stamped when the whole truth no longer holds the row.
+    """
+
+    name: str
+    columns: tuple[Column, ...]
+    key: tuple[str, ...]
+    compact: bool = False
+    absent: str | None = None
+    indexes: tuple[tuple[str, ...], ...] = ()
+    doc: str = ""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Column names in the order of a row's values."""
+        return tuple(column.name for column in self.columns)
+
+    def position(self, name: str) -> int:
+        """Where a column stands in a row."""
+        return self.names.index(name)
+
+
+def column(doc: str, *, unit: str = "", kind: Kind | None = None, keep: bool = False) -> Any:
+    """A record's field: what it means, its unit, and how it is stored."""
+    return dataclasses.field(metadata={"doc": doc, "unit": unit, "kind": kind, "keep": keep})
+
+
+@dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(column,))
+class Record:
+    """Base of all record types: subclassing makes a frozen, keyword-only dataclass with a table.
+
+    Rows travel as tuples in field order (`Batch`); an instance is for reading and for tests.
+    """
+
+    table: ClassVar[str]
+    key: ClassVar[tuple[str, ...]]
+    compact: ClassVar[bool] = False
+    absent: ClassVar[str | None] = None
+    indexes: ClassVar[tuple[tuple[str, ...], ...]] = ()
+
+    def __init_subclass__(cls) -> None:
+        dataclass(frozen=True, kw_only=True)(cls)
+
+
+@cache
+def table_of(record: type[Record]) -> Table:
+    """The table that a record type declares.
+
+    Raises:
+        TypeError: a field has no `column(...)` or a type that cannot be stored.
+    """
+    hints = typing.get_type_hints(record)
+    columns = []
+    for field in dataclasses.fields(record):  # type: ignore[arg-type]
+        if "doc" not in field.metadata:
+            raise TypeError(f"{record.__name__}.{field.name} needs a column(...)")
+        hint, nullable = _optional(hints[field.name])
+        kind = field.metadata["kind"] or _KINDS.get(hint)
+        if kind is None:
+            raise TypeError(f"{record.__name__}.{field.name}: {hint!r} cannot be stored")
+        columns.append(
+            Column(
+                name=field.name,
+                kind=kind,
+                nullable=nullable,
+                doc=field.metadata["doc"],
+                unit=field.metadata["unit"],
+                keep=field.metadata["keep"],
+            )
+        )
+    return Table(
+        name=record.table,
+        columns=tuple(columns),
+        key=record.key,
+        compact=record.compact,
+        absent=record.absent,
+        indexes=record.indexes,
+        doc=(record.__doc__ or "").strip(),
+    )
+
+
+def _optional(hint: Any) -> tuple[Any, bool]:
+    if typing.get_origin(hint) in (typing.Union, types.UnionType):
+        inner = [part for part in typing.get_args(hint) if part is not type(None)]
+        return inner[0], True
+    return hint, False
+
+
+Row = tuple[Any, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Batch:
+    """Rows of one record type, each a tuple in the record's field order."""
+
+    record: type[Record]
+    rows: Sequence[Row]
+
+    @classmethod
+    def of(cls, records: Sequence[Record]) -> Batch:
+        """A batch from instances of one record type. Raises IndexError for an empty sequence."""
+        names = table_of(type(records[0])).names
+        return cls(record=type(records[0]), rows=[tuple(getattr(r, n) for n in names) for r in records])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Condition:
+    """One restriction on a column; conditions are joined by "and"."""
+
+    column: str
+    op: Literal["=", "<", "<=", ">", ">=", "in", "is null", "is not null"]
+    value: Any = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Truth:
+    """A page is the whole truth for the rows under these conditions.
+
+    A stored row under them that the page omits gets its table's `absent` column stamped; a row
+    that is back has the stamp removed. Nothing is deleted.
+    """
+
+    record: type[Record]
+    where: tuple[Condition, ...]

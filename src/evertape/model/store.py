@@ -1,0 +1,93 @@
+"""The store as the engine sees it: few methods, one short transaction a commit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Protocol
+
+from evertape.model.job import Item, ItemState, Job, JobState, Wish
+from evertape.model.records import Batch, Condition, Record, Row, Truth
+from evertape.model.unit import Holding
+
+
+@dataclass(frozen=True, kw_only=True)
+class Commit:
+    """What becomes true together: rows, absences, coverage and the state of the work.
+
+    Attributes:
+        replaced: derived rows under these conditions that the batches omit are deleted.
+        at: the instant that an `absent` column is stamped with.
+    """
+
+    at: datetime
+    batches: Sequence[Batch] = ()
+    truths: Sequence[Truth] = ()
+    replaced: Sequence[Truth] = ()
+    holdings: Sequence[Holding] = ()
+    items: Sequence[Item] = ()
+
+
+class Store(Protocol):
+    """A database of records, coverage and jobs. Every method raises StoreError only.
+
+    Methods are synchronous and may be called from any thread.
+    """
+
+    def migrate(self, records: Sequence[type[Record]], *, extractor: str = "") -> Sequence[str]:
+        """Bring the tables to what the record types declare, after a backup where anything is
+        changed; returns what was done. Raises SchemaMismatch for a newer database."""
+
+    def commit(self, commit: Commit) -> int:
+        """Write all of it or nothing; returns how many rows were new or differed."""
+
+    def read(
+        self, record: type[Record], columns: Sequence[str] = (), where: Sequence[Condition] = ()
+    ) -> list[Row]:
+        """Rows in key order, Python values (dates, aware instants); all columns where none is named."""
+
+    def holdings(self, dataset: str, keys: Collection[str] | None = None) -> Mapping[str, Holding]:
+        """Coverage by key."""
+
+    def sql(self, query: str, parameters: Sequence[Any] = ()) -> tuple[tuple[str, ...], list[Row]]:
+        """Column names and rows of a query of the user's own, on a connection that cannot write."""
+
+    def create_job(self, job: Job, items: Sequence[Item], living: Callable[[Job], bool]) -> None:
+        """Enter a job. Raises HomeBusy, naming the job and how to watch it, where a job in state
+        running or paused is `living`; others in that state are marked interrupted."""
+
+    def take_job(self, job: Job, living: Callable[[Job], bool]) -> None:
+        """Make this process the owner of an existing job (resume): same rule as `create_job`;
+        its leased items become due again."""
+
+    def beat(self, job_id: str, at: datetime) -> Wish:
+        """Note that the owner lives; returns what people wish of the job."""
+
+    def set_wish(self, job_id: str, wish: Wish) -> None:
+        """Ask the owner to run, pause or cancel."""
+
+    def set_job_state(self, job_id: str, state: JobState, at: datetime, note: str = "") -> None:
+        """Written by the owner; an end state also fills `finished_at`, and the counts from the items."""
+
+    def job(self, job_id: str) -> Job | None:
+        """A job by its id or a unique beginning or ending of at least four characters of it."""
+
+    def jobs(self, limit: int = 50) -> list[Job]:
+        """The latest first."""
+
+    def items(self, job_id: str, *, states: Collection[ItemState] = (), after: int = -1) -> list[Item]:
+        """Items of a job by position; of some states only; changed after a `seq` only."""
+
+    def set_items(self, items: Sequence[Item]) -> None:
+        """Write the state of items outside a commit of rows (leases, failures)."""
+
+    def check(self) -> Sequence[str]:
+        """Complaints of the database's own integrity check; empty where it is sound."""
+
+    def backup(self, target: Path | None = None) -> Path:
+        """A consistent copy; returns where it is."""
+
+    def close(self) -> None:
+        """Release connections."""
