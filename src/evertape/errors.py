@@ -46,9 +46,14 @@ class HomeBusy(UserError):
 
 
 class SourceError(EvertapeError):
-    """An upstream did not give what was asked. `kind` is stored with the failed item."""
+    """An upstream did not give what was asked.
+
+    Attributes:
+        kind: stored with the failed item. requests: how many were really sent for it.
+    """
 
     kind = "source"
+    requests: int = 0
 
 
 class Transient(SourceError):

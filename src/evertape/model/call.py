@@ -22,6 +22,8 @@ class Call:
         size: bytes on the wire expected; None where unknown.
         archive: whether the body is kept, so that `rebuild` can read it again.
         conditional: whether validators of an earlier answer may be sent (answers 304).
+        awaited: identifiers that the answer should contain (accessions an index has shown).
+        label: what people see for it: a symbol, a file's name.
     """
 
     source: str
@@ -32,6 +34,8 @@ class Call:
     size: int | None = None
     archive: bool = False
     conditional: bool = False
+    awaited: tuple[str, ...] = ()
+    label: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

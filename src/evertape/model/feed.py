@@ -103,4 +103,4 @@ class Backoff:
 
     def not_before(self, at: datetime, strikes: int) -> datetime:
         """The earliest instant of the next look after `strikes` unanswered ones."""
-        return at + min(self.most, self.first * 2 ** max(0, strikes - 1))
+        return at + min(self.most, self.first * (1 << min(30, max(0, strikes - 1))))

@@ -8,7 +8,6 @@ import typing
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from functools import cache
 from typing import Any, ClassVar, Literal, dataclass_transform
 
 Kind = Literal["integer", "real", "text", "date", "instant", "boolean", "accession", "coded"]
@@ -92,13 +91,21 @@ class Record:
         dataclass(frozen=True, kw_only=True)(cls)
 
 
-@cache
+_TABLES: dict[type[Record], Table] = {}
+
+
 def table_of(record: type[Record]) -> Table:
     """The table that a record type declares.
 
     Raises:
         TypeError: a field has no `column(...)` or a type that cannot be stored.
     """
+    if record not in _TABLES:
+        _TABLES[record] = _read_off(record)
+    return _TABLES[record]
+
+
+def _read_off(record: type[Record]) -> Table:
     hints = typing.get_type_hints(record)
     columns = []
     for field in dataclasses.fields(record):  # type: ignore[arg-type]

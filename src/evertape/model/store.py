@@ -36,9 +36,12 @@ class Store(Protocol):
     Methods are synchronous and may be called from any thread.
     """
 
-    def migrate(self, records: Sequence[type[Record]], *, extractor: str = "") -> Sequence[str]:
+    def migrate(
+        self, records: Sequence[type[Record]], *, rebuildable: Collection[str] = ()
+    ) -> Sequence[str]:
         """Bring the tables to what the record types declare, after a backup where anything is
-        changed; returns what was done. Raises SchemaMismatch for a newer database."""
+        changed; returns what was done. Tables named `rebuildable` may be dropped and made anew.
+        Raises SchemaMismatch for a newer database."""
 
     def commit(self, commit: Commit) -> int:
         """Write all of it or nothing; returns how many rows were new or differed."""

@@ -1,0 +1,135 @@
+"""Finds datasets, sources and feeds: one file each, dropped into its folder, nothing registered.
+
+A home's own `plugins/datasets` and `plugins/sources` folders are searched after the package's.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import pkgutil
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+from types import ModuleType
+from typing import TypeVar
+
+from evertape import datasets as dataset_files
+from evertape import sources as source_files
+from evertape.errors import UserError
+from evertape.model.dataset import Dataset
+from evertape.model.feed import Feed, Source
+from evertape.model.records import Record, table_of
+
+_Named = TypeVar("_Named", Dataset, Source, Feed)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Catalog:
+    """All there is, by name; datasets in the order in which they need each other."""
+
+    datasets: Mapping[str, Dataset]
+    sources: Mapping[str, Source]
+    feeds: Mapping[str, Feed]
+
+    @property
+    def records(self) -> tuple[type[Record], ...]:
+        """Record types of all datasets."""
+        return tuple(record for dataset in self.datasets.values() for record in dataset.records)
+
+    @property
+    def rebuildable(self) -> frozenset[str]:
+        """Tables that are computed from others and may be dropped and computed anew."""
+        derived = [d for d in self.datasets.values() if d.derived]
+        return frozenset(table_of(record).name for d in derived for record in d.records)
+
+    def feeds_of(self, dataset: str) -> tuple[Feed, ...]:
+        """Feeds that answer for a dataset, the preferred one first."""
+        return tuple(
+            sorted((f for f in self.feeds.values() if f.dataset == dataset), key=lambda f: (f.rank, f.name))
+        )
+
+    def targets(self) -> Mapping[str, tuple[Dataset, ...]]:
+        """What `refresh` can be told: every dataset that has a feed, and every goal."""
+        named: dict[str, tuple[Dataset, ...]] = {}
+        for dataset in self.datasets.values():
+            if dataset.derived is None:
+                for name in (dataset.name, *dataset.goals):
+                    named[name] = (*named.get(name, ()), dataset)
+        return named
+
+
+def find(plugins: Path | None = None) -> Catalog:
+    """Everything in the package and in `plugins`.
+
+    Raises:
+        UserError: a file cannot be imported, two have one name, or one needs what is not there.
+    """
+    datasets = {d.name: d for d in _unique(_declared(dataset_files, plugins, "datasets", Dataset))}
+    sources = {s.name: s for s in _unique(_declared(source_files, plugins, "sources", Source))}
+    feeds = {f.name: f for f in _unique(_declared(source_files, plugins, "sources", Feed))}
+    for feed in feeds.values():
+        if feed.dataset not in datasets or feed.source not in sources:
+            raise UserError(
+                f"feed {feed.name} answers for dataset {feed.dataset!r} of source {feed.source!r}, "
+                "and not both are there; check the file's DATASET and SOURCE"
+            )
+    return Catalog(datasets=_ordered(datasets), sources=sources, feeds=feeds)
+
+
+def _ordered(datasets: Mapping[str, Dataset]) -> Mapping[str, Dataset]:
+    needs = {
+        d.name: {*d.needs, *((d.derived.parent,) if d.derived else ())} for d in datasets.values()
+    }
+    for name, wanted in needs.items():
+        for other in wanted - set(datasets):
+            raise UserError(f"dataset {name} needs {other!r}, which is not there")
+    try:
+        return {name: datasets[name] for name in TopologicalSorter(needs).static_order()}
+    except CycleError as error:
+        raise UserError(f"datasets need each other in a circle: {' -> '.join(error.args[1])}") from None
+
+
+def _unique(found: Iterator[_Named]) -> list[_Named]:
+    named: dict[str, _Named] = {}
+    for thing in found:
+        if thing.name in named:
+            raise UserError(f"there are two of the name {thing.name!r}; rename one")
+        named[thing.name] = thing
+    return list(named.values())
+
+
+def _declared(
+    package: ModuleType, plugins: Path | None, folder: str, kind: type[_Named]
+) -> Iterator[_Named]:
+    for module in _modules(package, plugins / folder if plugins else None):
+        for name in ("DATASET", "SOURCE", "FEEDS"):
+            value = getattr(module, name, ())
+            yield from (v for v in (value if isinstance(value, tuple) else (value,)) if isinstance(v, kind))
+
+
+def _modules(package: ModuleType, folder: Path | None) -> Iterator[ModuleType]:
+    for found in pkgutil.iter_modules(package.__path__):
+        yield importlib.import_module(f"{package.__name__}.{found.name}")
+    if folder is None or not folder.is_dir():
+        return
+    for path in sorted(folder.glob("*.py")):
+        yield _plugin(f"evertape_plugins_{folder.name}_{path.stem}", path)
+
+
+def _plugin(name: str, path: Path) -> ModuleType:
+    if name in sys.modules and getattr(sys.modules[name], "__file__", None) == str(path):
+        return sys.modules[name]
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise UserError(f"{path} cannot be imported; it must be a Python file")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        del sys.modules[name]
+        raise UserError(f"{path} cannot be imported: {error!r}; mend it or move it away") from error
+    return module

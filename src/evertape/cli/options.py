@@ -1,0 +1,109 @@
+"""Options that mean the same on every verb, and how values are printed."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from datetime import date, datetime
+from typing import Any, TypeVar
+
+import click
+
+from evertape.engine.selection import DEFAULT_SINCE, SCOPES
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class Day(click.ParamType[date]):
+    """A date such as 2024-06-29."""
+
+    name = "date"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> date:
+        """The date, or a usage error."""
+        if isinstance(value, date):
+            return value
+        try:
+            return date.fromisoformat(value)
+        except ValueError:
+            self.fail(f"{value!r} is no date; write it as 2024-06-29", param, ctx)
+
+
+class Symbols(click.ParamType[tuple[str, ...]]):
+    """Tickers or CIKs with commas between."""
+
+    name = "symbols"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, ...]:
+        """The parts, in their order, or a usage error for none."""
+        if isinstance(value, tuple):
+            return value
+        parts = tuple(part.strip() for part in value.split(",") if part.strip())
+        if not parts:
+            self.fail("name at least one ticker or CIK", param, ctx)
+        return parts
+
+
+def selectors(command: F) -> F:
+    """--symbols, --scope and --since."""
+    command = click.option(
+        "--since",
+        type=Day(),
+        default=DEFAULT_SINCE,
+        show_default=True,
+        help="Filings before this day do not count for staleness.",
+    )(command)
+    command = click.option(
+        "--scope", type=click.Choice(SCOPES), help="A whole list of companies; sp500 where nothing is said."
+    )(command)
+    return click.option("--symbols", type=Symbols(), help="Tickers or CIKs: AAPL,BRK-B,0000320193.")(command)
+
+
+def common(command: F) -> F:
+    """--json and --log-level."""
+    command = click.option(
+        "--log-level",
+        type=click.Choice(["debug", "info", "warning", "error"]),
+        default="info",
+        help="What goes to the log in the home.",
+    )(command)
+    return click.option("--json", "as_json", is_flag=True, help="Print the answer as JSON.")(command)
+
+
+def workers(command: F) -> F:
+    """--workers."""
+    return click.option(
+        "--workers",
+        type=click.IntRange(1, 64),
+        default=10,
+        show_default=True,
+        help="How many companies are worked on at once; the rate limit holds whatever it is.",
+    )(command)
+
+
+def print_json(value: Any) -> None:
+    """One JSON document on stdout; dates as ISO text, unknown as null."""
+    import msgspec
+
+    sys.stdout.write(msgspec.json.format(msgspec.json.encode(value), indent=2).decode() + "\n")
+
+
+def megabytes(count: float) -> str:
+    """12.3 MB, or kB below a tenth of that."""
+    return f"{count / 1e6:.1f} MB" if count >= 100_000 else f"{count / 1e3:.0f} kB"
+
+
+def duration(seconds: float) -> str:
+    """45 s, 3 min 20 s, 2 h 5 min."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    if seconds < 5400:
+        return f"{seconds // 60:.0f} min {seconds % 60:.0f} s"
+    return f"{seconds // 3600:.0f} h {seconds % 3600 // 60:.0f} min"
+
+
+def moment(instant: datetime | None) -> str:
+    """An instant as local UTC text to the minute; "never" for None."""
+    return instant.strftime("%Y-%m-%d %H:%M UTC") if instant else "never"

@@ -1,0 +1,109 @@
+"""statements and universe: reading what is held."""
+
+from __future__ import annotations
+
+import click
+
+from evertape.cli import show
+from evertape.cli.options import common, print_json
+from evertape.cli.session import opened
+
+_LEAD = ("symbol", "cik", "form", "known_from", "derived", "period_start")
+STATEMENTS = ("income", "balance", "cash_flow")
+
+
+@click.command()
+@click.argument("symbol")
+@click.option("--statement", type=click.Choice(STATEMENTS), help="One of the three; all where nothing is said.")
+@click.option("--period", type=click.Choice(["quarter", "annual"]), help="Both where nothing is said.")
+@click.option("--limit", type=click.IntRange(1, 1000), help="The latest N periods; all in JSON, 6 in a table.")
+@common
+def statements(
+    symbol: str,
+    statement: str | None,
+    period: str | None,
+    limit: int | None,
+    as_json: bool,
+    log_level: str,  # noqa: ARG001
+) -> int:
+    """A company's standardized statements, the latest period first.
+
+    SYMBOL is a ticker or a CIK. Values are as filed, in the currency named; a value that was computed
+    is named in "derived". Nothing is shown for what is unknown.
+    """
+    with opened(read_only=True) as db:
+        names, rows = db.statement_rows(symbol, statement=statement, period=period)
+        if as_json:
+            kept = rows if limit is None else rows[:limit]
+            print_json([dict(zip(names, row, strict=True)) for row in kept])
+            return 0
+        cik, label = db.company(symbol)
+        if not rows:
+            held = db.store.holdings("facts", [cik]).get(cik)
+            why = held.note or "none could be made of its facts" if held else "it was never fetched"
+            click.echo(f"no statements of {label}: {why}; see: evertape status {label}", err=True)
+            return 1
+        table(names, rows[: limit or 6], label, cik)
+    return 0
+
+
+def table(names: tuple[str, ...], rows: list[tuple[object, ...]], label: str, cik: str) -> None:
+    """Lines down, periods across, money in millions."""
+    at = {name: i for i, name in enumerate(names)}
+    currency = rows[0][at["currency"]]
+    console = show.answer()
+    heads = ["", *(f"{row[at['report_date']]} {row[at['fiscal_period']]}" for row in rows)]
+    plain = {"report_date", "period_type", "fiscal_year", "fiscal_period", "filed_date", "accession_number", "currency"}
+    body: list[list[object]] = [
+        [name, *(_number(name, row[at[name]], str(row[at["derived"]] or "")) for row in rows)]
+        for name in names
+        if name not in plain and name not in _LEAD and any(row[at[name]] is not None for row in rows)
+    ]
+    body.append(["filed", *(row[at["filed_date"]] for row in rows)])
+    body.append(["accession", *(row[at["accession_number"]] for row in rows)])
+    title = f"{label} (CIK {cik}), millions of {currency} and millions of shares; * computed"
+    show.rows(console, heads, body, title)
+
+
+def _number(name: str, value: object, derived: str) -> str:
+    if not isinstance(value, int | float):
+        return ""
+    mark = "*" if name in derived.split() else ""
+    if name.startswith("eps"):
+        return f"{value:,.2f}{mark}"
+    millions = value / 1e6
+    return f"{millions:,.0f}{mark}" if abs(millions) >= 100 or millions == 0 else f"{millions:,.2f}{mark}"
+
+
+@click.command()
+@click.argument("symbol", required=False)
+@click.option("--scope", type=click.Choice(["sp500", "all"]), default="all", show_default=True)
+@click.option("--limit", type=click.IntRange(1, 100_000), default=50, show_default=True)
+@common
+def universe(symbol: str | None, scope: str, limit: int, as_json: bool, log_level: str) -> int:  # noqa: ARG001
+    """Companies and their listings, the largest first; or one company by ticker or CIK."""
+    present = "l.absent_at IS NULL"
+    parameters: list[object] = []
+    with opened(read_only=True) as db:
+        if symbol:
+            present += " AND l.cik = ?"
+            parameters.append(int(db.company(symbol)[0]))
+        elif scope == "sp500":
+            present += (
+                " AND l.cik IN (SELECT cik FROM index_membership"
+                " WHERE index_name = 'sp500' AND absent_at IS NULL)"
+            )
+        names, rows = db.store.sql(
+            "SELECT l.symbol, printf('%010d', l.cik) AS cik, s.name, l.exchange, m.sector FROM listings l "  # noqa: S608
+            "JOIN stocks s ON s.cik = l.cik LEFT JOIN index_membership m "
+            "ON m.cik = l.cik AND m.symbol = l.symbol AND m.absent_at IS NULL "
+            f"WHERE {present} ORDER BY l.rank LIMIT ?",
+            (*parameters, limit),
+        )
+        if as_json:
+            print_json([dict(zip(names, row, strict=True)) for row in rows])
+        else:
+            show.rows(show.answer(), names, rows)
+            if len(rows) == limit:
+                click.echo(f"the first {limit}; more with --limit", err=True)
+    return 0

@@ -1,0 +1,52 @@
+"""sandbox: serve a recorded or generated market on this machine."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+
+import click
+
+from evertape.cli.options import Day
+from evertape.errors import UserError
+
+MARKET_DAY = date(2026, 6, 30)
+
+
+@click.command()
+@click.option("--data", type=click.Path(path_type=Path), help="A recorded tree: DIR/HOST/PATH[.gz].")
+@click.option("--market", type=click.IntRange(1, 20_000), help="Generate a market of N companies.")
+@click.option("--seed", type=int, default=1, show_default=True)
+@click.option("--today", type=Day(), default=MARKET_DAY, show_default=True, help="The generated market's day.")
+@click.option("--port", type=click.IntRange(0, 65_535), default=0, show_default=True, help="0 picks a free one.")
+@click.option("--limit", type=click.IntRange(1), help="Refuse more requests a second than this, as the SEC does.")
+@click.option("--faults", type=click.Path(path_type=Path), help="A fault plan as JSON.")
+@click.option("--fail", type=click.FloatRange(0, 1), default=0.0, help="Share of answers that fail, all kinds.")
+def sandbox(
+    data: Path | None,
+    market: int | None,
+    seed: int,
+    today: date,
+    port: int,
+    limit: int | None,
+    faults: Path | None,
+    fail: float,
+) -> int:
+    """Speak the SEC's own paths and refusals on 127.0.0.1, until Ctrl+C."""
+    from evertape.sandbox import SandboxError, SandboxOptions, serve
+
+    if (data is None) == (market is None):
+        raise click.UsageError("give --data DIR or --market N")
+    options = SandboxOptions(
+        data=data, market=market, seed=seed, today=today, port=port, limit=limit, faults=faults, fail=fail
+    )
+
+    def ready(url: str) -> None:
+        click.echo(url)
+        click.echo(f"export EVERTAPE_SANDBOX_URL={url}", err=True)
+
+    try:
+        serve(options, ready)
+    except SandboxError as error:
+        raise UserError(str(error)) from error
+    return 0

@@ -1,0 +1,120 @@
+"""Reports as a person reads them. Text from upstream is escaped before rich sees it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from evertape.cli.options import duration, megabytes, moment
+
+if TYPE_CHECKING:
+    from evertape.engine.report import CheckReport, JobReport
+    from evertape.model.plan import Plan
+
+FAILURES_SHOWN = 20
+
+
+def talk() -> Console:
+    """The console for talk: stderr."""
+    return Console(stderr=True, highlight=False)
+
+
+def answer() -> Console:
+    """The console for answers: stdout."""
+    return Console(highlight=False)
+
+
+def check(console: Console, report: CheckReport) -> None:
+    """What a check found."""
+    sandboxed = " (pretended)" if report.now.second == 59 and report.now.minute == 59 else ""
+    console.print(
+        f"[bold]{escape(report.target)}[/bold], {_scope(report.scope)}, as of {moment(report.now)}{sandboxed}"
+    )
+    counts = Table.grid(padding=(0, 2))
+    counts.add_row("companies", str(report.total))
+    dormant = f"  ({report.dormant} of them dormant)" if report.dormant else ""
+    counts.add_row("current", f"{report.current}{dormant}")
+    very = f"  ({report.very_stale} of them for over 90 days)" if report.very_stale else ""
+    counts.add_row("stale", f"{report.stale}{very}")
+    counts.add_row("missing", str(report.missing))
+    counts.add_row("pending", f"{report.pending}{'  (filed, facts not published yet)' if report.pending else ''}")
+    counts.add_row("unknown", str(report.unknown))
+    counts.add_row("fresh", "-" if report.freshness is None else f"{report.freshness} %")
+    counts.add_row("rows held", ", ".join(f"{n} {name}" for name, n in report.rows.items()))
+    counts.add_row("last update", moment(report.last_update))
+    for stale in report.most_stale:
+        counts.add_row(
+            "most stale", f"{escape(stale.label)}: {stale.missing} filings missing, the oldest for {stale.days} days"
+        )
+    if report.more_stale:
+        counts.add_row("", f"and {report.more_stale} more")
+    for source in report.sources:
+        note = f": {source.note}" if source.note else ""
+        counts.add_row("source", escape(f"{source.name} {source.state}{note}"))
+    if report.requests:
+        counts.add_row("this check", f"{report.requests} requests, {megabytes(report.bytes)}")
+    console.print(counts)
+
+
+def plan(console: Console, plan: Plan) -> None:
+    """What would be fetched and what it costs; or that nothing is due."""
+    if not plan.steps:
+        return
+    cost = plan.cost
+    console.print(
+        f"[bold]plan[/bold] {plan.digest}: {cost.requests} requests, about {megabytes(cost.bytes)}, "
+        f"about {duration(cost.seconds)}"
+    )
+    for step in plan.steps:
+        console.print(f"  {step.feed}: {len(step.calls)} calls; {escape(step.reason)}")
+
+
+def job(console: Console, report: JobReport) -> None:
+    """What a job did."""
+    finished = moment(report.finished_at)
+    console.print(
+        f"[bold]{report.state}[/bold]: {report.processed} processed, {report.right} right, {report.failed} failed, "
+        f"{report.rows} rows, {report.requests} requests, {megabytes(report.bytes)}, "
+        f"{duration(report.seconds)}, finished {finished}"
+    )
+    if report.nothing:
+        console.print(f"  {report.nothing} have no facts; that is known now")
+    if report.pending:
+        console.print(f"  {report.pending} pending: they are looked at again later")
+    for note in report.notes:
+        console.print(f"  note: {escape(note)}")
+    if report.failed_by_kind:
+        console.print(
+            "  failed by kind: " + ", ".join(f"{kind} {n}" for kind, n in sorted(report.failed_by_kind.items()))
+        )
+    for failure in report.failures[:FAILURES_SHOWN]:
+        console.print(f"  {escape(failure.label)}: {failure.kind}: {escape(failure.message)}")
+    if len(report.failures) > FAILURES_SHOWN:
+        console.print(f"  and {len(report.failures) - FAILURES_SHOWN} more: evertape jobs show {report.job_id}")
+    if report.failed:
+        console.print(f"  again, failed ones only: evertape jobs retry {report.job_id}")
+    if report.remaining:
+        console.print(f"  {report.remaining} remain; go on with: evertape jobs resume {report.job_id}")
+
+
+def rows(console: Console, names: Sequence[str], values: Sequence[Sequence[object]], title: str = "") -> None:
+    """A plain table."""
+    table = Table(title=title or None, title_justify="left", box=None, pad_edge=False, header_style="bold")
+    for name in names:
+        table.add_column(name, overflow="fold")
+    for row in values:
+        table.add_row(*("" if value is None else escape(str(value)) for value in row))
+    console.print(table)
+
+
+def _scope(scope: str) -> str:
+    return {
+        "symbols": "the companies named",
+        "sp500": "S&P 500",
+        "all": "all listed companies",
+        "held": "the companies held",
+    }.get(scope, scope)

@@ -1,0 +1,95 @@
+"""status: what is held and how fresh it is. Makes no request."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from evertape.cli import show
+from evertape.cli.options import common, moment, print_json, selectors
+from evertape.cli.session import opened
+
+if TYPE_CHECKING:
+    from datetime import date
+
+    from evertape.database import Database
+
+
+@click.command()
+@click.argument("subject", metavar="[DATASET|SYMBOL]", required=False)
+@selectors
+@common
+def status(
+    subject: str | None,
+    symbols: tuple[str, ...] | None,
+    scope: str | None,
+    since: date,
+    as_json: bool,
+    log_level: str,  # noqa: ARG001
+) -> int:
+    """Say what is held and how fresh it is, without a request.
+
+    Nothing: the companies held. A DATASET: what it holds and what of it is due. A SYMBOL: one company.
+    """
+    from evertape.database import Selection
+
+    with opened(read_only=True) as db:
+        if subject in db.catalog.datasets:
+            return _dataset(db, str(subject), as_json)
+        if subject and subject not in db.catalog.targets():
+            return _company(db, subject, as_json)
+        chosen = Selection(symbols=symbols or (), scope=scope, since=since) if symbols or scope else None
+        told = db.status(chosen=chosen)
+        if as_json:
+            print_json(told.report)
+        else:
+            show.check(show.answer(), told.report)
+    return 0
+
+
+def _dataset(db: Database, name: str, as_json: bool) -> int:
+    from evertape.model.records import table_of
+
+    dataset = db.catalog.datasets[name]
+    tables = [table_of(record).name for record in dataset.records]
+    counts = {t: db.store.sql(f"SELECT COUNT(*) FROM {t}")[1][0][0] for t in tables}  # noqa: S608
+    held = db.store.holdings(name)
+    outcomes: dict[str, int] = {}
+    for holding in held.values():
+        outcomes[holding.outcome.value] = outcomes.get(holding.outcome.value, 0) + 1
+    latest = max((h.checked_at for h in held.values()), default=None)
+    if as_json:
+        print_json({"dataset": name, "rows": counts, "units": outcomes, "last_update": latest})
+        return 0
+    console = show.answer()
+    console.print(f"{name}: {dataset.doc}")
+    show.rows(console, ("table", "rows"), list(counts.items()))
+    console.print("units: " + (", ".join(f"{n} {o}" for o, n in outcomes.items()) or "none"))
+    console.print(f"last update {moment(latest)}")
+    return 0
+
+
+def _company(db: Database, symbol: str, as_json: bool) -> int:
+    from evertape.database import Selection
+
+    cik, label = db.company(symbol)
+    told = db.status(chosen=Selection(symbols=(symbol,)))
+    standing = told.standings[0]
+    held = db.store.holdings("facts", [cik]).get(cik)
+    _, filings = db.store.sql(
+        "SELECT form, filed_date, accession_number, in_facts_at IS NOT NULL FROM sec_filings "
+        "WHERE cik = ? AND periodic AND absent_at IS NULL ORDER BY filed_date DESC LIMIT 5",
+        (int(cik),),
+    )
+    if as_json:
+        print_json({"standing": standing, "holding": held, "rows": told.report.rows, "filings": filings})
+        return 0
+    console = show.answer()
+    console.print(f"{label} (CIK {cik}): {standing.level.value}{'  ' + standing.reason if standing.reason else ''}")
+    if held:
+        console.print(f"facts checked {moment(held.checked_at)}, source {held.source}, {held.outcome.value}")
+    console.print("rows held: " + ", ".join(f"{n} {table}" for table, n in told.report.rows.items()))
+    rows = [(form, filed, accession, "yes" if seen else "no") for form, filed, accession, seen in filings]
+    show.rows(console, ("form", "filed", "accession", "facts held"), rows)
+    return 0

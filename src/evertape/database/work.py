@@ -1,0 +1,241 @@
+"""Doing the work of a home: entering jobs, running them, going on with them."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
+from typing import Any
+
+from evertape.catalog import Catalog
+from evertape.clock import Clock
+from evertape.engine import report
+from evertape.engine.runner import Runner, Work, items_of
+from evertape.errors import UserError
+from evertape.model.call import Call, Transport
+from evertape.model.events import Event
+from evertape.model.feed import Source
+from evertape.model.job import ItemState, Job, JobState, Wish, alive, new_job_id, this_owner
+from evertape.model.plan import Cost, Plan, Step
+from evertape.model.store import Store
+from evertape.settings import Settings
+
+HEARTBEAT_LOST = 60.0
+"""Seconds without a heartbeat after which an owner on another machine is taken for dead."""
+SPARE_BYTES = 500_000_000
+
+
+class Workshop:
+    """Runs plans as jobs of one home.
+
+    Args:
+        transport: given by a test; otherwise the net's stack, made when it is first needed.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        catalog: Catalog,
+        store: Store,
+        clock: Clock,
+        transport: Transport | None,
+        limits: dict[str, int],
+    ) -> None:
+        self._settings = settings
+        self._catalog = catalog
+        self._store = store
+        self._clock = clock
+        self._given = transport
+        self._made: Any = None
+        self._limits = limits
+        self._runner: Runner | None = None
+        self.on_event: Callable[[Event], None] = lambda _event: None
+
+    def refuse_second(self) -> None:
+        """Raises HomeBusy where a living job holds this home."""
+        for job in self._store.jobs(20):
+            if job.state in (JobState.RUNNING, JobState.PAUSED) and living(job):
+                self._store.create_job(self._job("check", Plan(target="", steps=())), [], living)
+
+    def interrupt(self) -> None:
+        """Ask the running job of this process to stop; safe to call from a signal handler."""
+        if self._runner is not None:
+            self._runner.stop()
+
+    async def run(self, kind: str, plan: Plan, *, workers: int = 10, parent: str | None = None) -> report.JobReport:
+        """Enter a plan as a job and run it to its end."""
+        job = self._job(kind, plan, parent)
+        self._transport()
+        self._store.create_job(job, items_of(job.id, plan), living)
+        return await self._drive(job, plan, workers)
+
+    async def resume(self, job_id: str | None, workers: int) -> report.JobReport:
+        """Go on with an interrupted job; the latest one where none is named."""
+        job = self._resumable(job_id)
+        if job.state is JobState.PAUSED and living(job):
+            self._store.set_wish(job.id, Wish.RUN)
+            return report.job_report(job, self._store.items(job.id))
+        taken = dataclasses.replace(
+            job, owner=this_owner(), state=JobState.RUNNING, wish=Wish.RUN, heartbeat_at=self._clock.real_now()
+        )
+        self._transport()
+        self._store.take_job(taken, living)
+        return await self._drive(taken, Plan.from_json(job.plan), workers)
+
+    def _resumable(self, job_id: str | None) -> Job:
+        if job_id is not None:
+            return self.find(job_id)
+        waiting = (JobState.INTERRUPTED, JobState.CANCELLED, JobState.PAUSED, JobState.RUNNING)
+        for job in self._store.jobs(200):
+            if job.kind != "check" and job.state in waiting:
+                return job
+        raise UserError("no job waits to be resumed; start one with: evertape refresh financials")
+
+    async def retry(self, job_id: str, workers: int) -> report.JobReport:
+        """Run the failed items of a job again, as a new job."""
+        job = self.find(job_id)
+        failed = {i.position for i in self._store.items(job.id, states=(ItemState.FAILED,))}
+        if not failed:
+            raise UserError(f"job {job.id} has no failed items; nothing to retry")
+        plan = _only(Plan.from_json(job.plan), failed)
+        return await self.run(job.kind, plan, workers=workers, parent=job.id)
+
+    async def rebuild(self, workers: int) -> report.JobReport:
+        """Derive everything again from the archive, without a request."""
+        transport = self._transport()
+        steps = []
+        for feed in self._catalog.feeds.values():
+            calls = tuple(_archived(transport, feed.name, feed.source))
+            if calls:
+                step = Step(
+                    feed=feed.name, dataset=feed.dataset, calls=calls, cost=Cost(), reason="from the archive"
+                )
+                steps.append(step)
+        plan = Plan(target="rebuild", steps=tuple(steps)).sealed()
+        return await self.run("rebuild", plan, workers=workers)
+
+    def find(self, job_id: str) -> Job:
+        """A job by its id or a part of it. Raises UserError where there is none."""
+        job = self._store.job(job_id)
+        if job is None:
+            raise UserError(f"there is no job {job_id}; see: evertape jobs list")
+        return job
+
+    def _job(self, kind: str, plan: Plan, parent: str | None = None) -> Job:
+        now = self._clock.real_now()
+        return Job(
+            id=new_job_id(),
+            kind=kind,
+            target=plan.target,
+            state=JobState.RUNNING,
+            wish=Wish.RUN,
+            owner=this_owner(),
+            created_at=now,
+            heartbeat_at=now,
+            parent=parent,
+            digest=plan.digest,
+            plan=plan.to_json(),
+            total=sum(len(step.calls) for step in plan.steps),
+        )
+
+    async def _drive(self, job: Job, plan: Plan, workers: int) -> report.JobReport:
+        planned = plan.cost.bytes
+        work = Work(
+            store=self._store,
+            transport=self._transport(),
+            datasets=self._catalog.datasets,
+            feeds=self._catalog.feeds,
+            clock=self._clock,
+            emit=self.on_event,
+            workers=workers,
+            budget=max(3 * planned, planned + SPARE_BYTES) if planned else None,
+        )
+        self._runner = Runner(work, job, plan)
+        try:
+            await self._runner.run()
+        finally:
+            self._runner = None
+            if self._made is not None:
+                await self._made.close()
+                self._made = None
+        return report.job_report(self.find(job.id), self._store.items(job.id))
+
+    def _transport(self) -> Any:
+        if self._given is not None:
+            return self._given
+        if self._made is None:
+            self._made = self._stack()
+        return self._made
+
+    def _stack(self) -> Any:
+        from evertape.net import stack
+
+        settings = self._settings
+        if settings.now and not settings.sandbox:
+            raise UserError(
+                "EVERTAPE_NOW only pretends against a sandbox; set EVERTAPE_SANDBOX_URL or unset it"
+            )
+        return stack.build(
+            stack.NetOptions(
+                gate_path=settings.state / "gate.db",
+                archive_dir=settings.archive,
+                reroute=settings.sandbox,
+                connect_timeout=settings.connect_timeout,
+                total_timeout=settings.timeout,
+                retry_base=settings.retry_base,
+                jitter=settings.jitter,
+                rates=self._limits,
+            ),
+            sources=self._sources(),
+            credentials=settings.credentials,
+            clock=self._clock,
+            emit=lambda event: self.on_event(event),
+        )
+
+    def _sources(self) -> dict[str, Source]:
+        """The sources; against a sandbox without the ceilings that spare real ones."""
+        if not self._settings.sandbox:
+            return dict(self._catalog.sources)
+        return {
+            name: dataclasses.replace(
+                source, limits=tuple(dataclasses.replace(limit, ceiling=None) for limit in source.limits)
+            )
+            for name, source in self._catalog.sources.items()
+        }
+
+
+def living(job: Job) -> bool:
+    """Whether a job's owner lives; one of another machine lives while its heartbeat is a minute old."""
+    if not alive(job.owner):
+        return False
+    if job.owner.host == this_owner().host:
+        return True
+    return (datetime.now(UTC) - job.heartbeat_at).total_seconds() < HEARTBEAT_LOST
+
+
+def _archived(transport: Any, feed: str, source: str) -> Iterable[Call]:
+    for kept in transport.urls(feed):
+        yield Call(
+            source=source,
+            feed=feed,
+            url=f"archive:{kept.url}",
+            units=kept.units,
+            label=kept.url.rsplit("/", 1)[-1],
+        )
+
+
+def _only(plan: Plan, positions: set[int]) -> Plan:
+    """The part of a plan at some positions, as a plan of its own."""
+    steps, at = [], 0
+    for step in plan.steps:
+        calls = tuple(call for i, call in enumerate(step.calls, at) if i in positions)
+        at += len(step.calls)
+        if calls:
+            share = len(calls) / len(step.calls)
+            cost = Cost(
+                requests=len(calls),
+                bytes=round(step.cost.bytes * share),
+                seconds=round(step.cost.seconds * share, 1),
+            )
+            steps.append(dataclasses.replace(step, calls=calls, cost=cost))
+    return Plan(target=plan.target, steps=tuple(steps), options=plan.options, version=plan.version).sealed()

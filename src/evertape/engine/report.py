@@ -1,0 +1,203 @@
+"""Reports: what a check found and what a job did, as values folded from standings and items."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from evertape.model.job import Item, ItemState, Job
+from evertape.model.plan import Plan
+from evertape.model.unit import Freshness, Standing
+
+MOST_STALE = 5
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stale:
+    """A company that lacks filings, and for how many days."""
+
+    key: str
+    label: str
+    days: int
+    missing: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class SourceState:
+    """What the check learned about one source or list."""
+
+    name: str
+    state: str
+    note: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckReport:
+    """What a check found.
+
+    Attributes:
+        freshness: share of companies that are current, in percent, one decimal; None of no company.
+        rows: statement rows held for the companies asked for, by table.
+        most_stale: the five that have lacked a filing longest; `more_stale` counts the others.
+        requests, bytes: what the check itself cost.
+    """
+
+    target: str
+    scope: str
+    now: datetime
+    total: int
+    current: int
+    dormant: int
+    stale: int
+    very_stale: int
+    missing: int
+    pending: int
+    unknown: int
+    freshness: float | None
+    rows: Mapping[str, int]
+    last_update: datetime | None
+    most_stale: tuple[Stale, ...]
+    more_stale: int
+    sources: tuple[SourceState, ...]
+    requests: int = 0
+    bytes: int = 0
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Check:
+    """A report, every company's standing behind it, and the plan that would mend what is due."""
+
+    report: CheckReport
+    standings: tuple[Standing, ...]
+    plan: Plan
+
+
+@dataclass(frozen=True, kw_only=True)
+class Failure:
+    """One failed item."""
+
+    label: str
+    key: str
+    kind: str
+    message: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobReport:
+    """What a job did.
+
+    Attributes:
+        right: settled items, with rows or with the knowledge that there are none.
+        remaining: items still due (interrupted, cancelled, over budget).
+        failed_by_kind: counts by error kind.
+    """
+
+    job_id: str
+    state: str
+    processed: int
+    right: int
+    nothing: int
+    pending: int
+    failed: int
+    remaining: int
+    failed_by_kind: Mapping[str, int]
+    failures: tuple[Failure, ...]
+    rows: int
+    requests: int
+    bytes: int
+    seconds: float
+    finished_at: datetime | None
+    notes: tuple[str, ...] = field(default=())
+
+    @property
+    def exit_code(self) -> int:
+        """0 all right, 1 failed items, 130 interrupted."""
+        if self.state in ("interrupted", "cancelled"):
+            return 130
+        return 1 if self.failed or self.remaining else 0
+
+
+def count(standings: Sequence[Standing]) -> Counter[Freshness]:
+    """Distinct keys by level."""
+    return Counter({s.key: s.level for s in standings}.values())
+
+
+def most_stale(standings: Sequence[Standing]) -> list[Stale]:
+    """Stale companies, the longest first; ties by label, so that two reports agree."""
+    stale = [
+        Stale(key=s.key, label=s.label, days=s.days or 0, missing=s.missing) for s in standings if s.level.stale
+    ]
+    return sorted(stale, key=lambda s: (-s.days, s.label))
+
+
+def check_report(
+    standings: Sequence[Standing],
+    *,
+    target: str,
+    scope: str,
+    now: datetime,
+    rows: Mapping[str, int],
+    last_update: datetime | None,
+    sources: Sequence[SourceState],
+    cost: tuple[int, int] = (0, 0),
+    notes: Sequence[str] = (),
+) -> CheckReport:  # too many parameters for a person, one for each thing a report says
+    """Fold standings into the report's counts."""
+    levels = count(standings)
+    total = sum(levels.values())
+    current = sum(n for level, n in levels.items() if level.current)
+    stale = most_stale(standings)
+    return CheckReport(
+        target=target,
+        scope=scope,
+        now=now,
+        total=total,
+        current=current,
+        dormant=len({s.key for s in standings if s.dormant}),
+        stale=levels[Freshness.STALE] + levels[Freshness.VERY_STALE],
+        very_stale=levels[Freshness.VERY_STALE],
+        missing=levels[Freshness.MISSING],
+        pending=levels[Freshness.PENDING],
+        unknown=levels[Freshness.UNKNOWN],
+        freshness=round(100 * current / total, 1) if total else None,
+        rows=dict(rows),
+        last_update=last_update,
+        most_stale=tuple(stale[:MOST_STALE]),
+        more_stale=max(0, len(stale) - MOST_STALE),
+        sources=tuple(sources),
+        requests=cost[0],
+        bytes=cost[1],
+        notes=tuple(notes),
+    )
+
+
+def job_report(job: Job, items: Sequence[Item]) -> JobReport:
+    """Fold a job's items into its final report; the ledger is the only input."""
+    states = Counter(item.state for item in items)
+    failures = [
+        Failure(label=i.label, key=i.key, kind=i.error_kind or "unknown", message=i.error or "")
+        for i in items
+        if i.state is ItemState.FAILED
+    ]
+    right = states[ItemState.DONE] + states[ItemState.NOTHING] + states[ItemState.PENDING]
+    return JobReport(
+        job_id=job.id,
+        state=job.state.value,
+        processed=right + len(failures),
+        right=right,
+        nothing=states[ItemState.NOTHING],
+        pending=states[ItemState.PENDING],
+        failed=len(failures),
+        remaining=states[ItemState.DUE] + states[ItemState.LEASED],
+        failed_by_kind=dict(Counter(f.kind for f in failures)),
+        failures=tuple(failures),
+        rows=sum(i.stored for i in items),
+        requests=sum(i.requests for i in items),
+        bytes=sum(i.fetched for i in items),
+        seconds=round(((job.finished_at or job.heartbeat_at) - job.created_at).total_seconds(), 2),
+        finished_at=job.finished_at,
+        notes=tuple(note for note in job.note.split("\n") if note),
+    )

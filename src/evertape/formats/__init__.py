@@ -1,0 +1,1 @@
+"""Codecs: upstream shapes to values and back. Pure, no I/O."""

@@ -1,0 +1,34 @@
+"""SEC companyfacts as values: JSON to facts, facts to bitemporal rows, facts to statements. Pure.
+
+Rules: https://www.sec.gov/search-filings/edgar-application-programming-interfaces and, for the length of
+periods, DQC_0006 of the XBRL US Data Quality Committee.
+"""
+
+from evertape.formats.xbrl.concepts import EXTRACTOR_VERSION
+from evertape.formats.xbrl.facts import (
+    CompanyFacts,
+    Fact,
+    FilingSeen,
+    FoldedFact,
+    MalformedFacts,
+    decode,
+    fold,
+    unfold,
+)
+from evertape.formats.xbrl.statements import Cell, Operand, Statements, standardize
+
+__all__ = [
+    "EXTRACTOR_VERSION",
+    "Cell",
+    "CompanyFacts",
+    "Fact",
+    "FilingSeen",
+    "FoldedFact",
+    "MalformedFacts",
+    "Operand",
+    "Statements",
+    "decode",
+    "fold",
+    "standardize",
+    "unfold",
+]

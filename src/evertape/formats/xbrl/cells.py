@@ -1,0 +1,123 @@
+"""One figure of one period: which fact, which filing's, or which difference of two. Small, pure rules."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from operator import itemgetter
+from typing import NamedTuple, TypeAlias
+
+from evertape.formats.xbrl.facts import Fact
+from evertape.formats.xbrl.periods import Span
+
+Series: TypeAlias = Mapping[Span, Sequence[Fact]]
+"""The facts of one tag and unit by their dates."""
+BasisOf: TypeAlias = Callable[[str], object]
+"""An accession's filing basis: the fiscal year that the filing itself is about."""
+
+_FILED = itemgetter(8, 6)
+
+
+class Figure(NamedTuple):
+    """A value and the facts that it was computed from, each with its sign."""
+
+    value: float
+    sources: tuple[tuple[int, Fact], ...]
+
+
+def current(reports: Sequence[Fact]) -> Fact:
+    """The latest filed value, by the first filing that has said so without a change since."""
+    if len(reports) == 1:
+        return reports[0]
+    return runs(reports)[-1][0]
+
+
+def runs(reports: Iterable[Fact]) -> list[list[Fact]]:
+    """Reports in filing order, those that agree with the one before grouped with it."""
+    found: list[list[Fact]] = []
+    for fact in sorted(reports, key=_FILED):
+        if found and found[-1][0][5] == fact[5]:
+            found[-1].append(fact)
+        else:
+            found.append([fact])
+    return found
+
+
+def difference(longer: Sequence[Fact], shorter: Sequence[Fact], basis: BasisOf) -> Figure:
+    """A longer period minus a shorter one with the same start, unit and tag, on one filing basis.
+
+    Where a value was restated, the latest two that one filing, or filings about one fiscal year,
+    reported together are taken: never a restated year minus nine months as first reported.
+    """
+    if len(longer) == 1 and len(shorter) == 1:
+        return _minus(longer[0], shorter[0])
+    long_runs, short_runs = runs(longer), runs(shorter)
+    if len(long_runs) > 1 or len(short_runs) > 1:
+        for whole in reversed(long_runs):
+            bases = {basis(f[6]) for f in whole} | {f[6] for f in whole}
+            for part in reversed(short_runs):
+                if not bases.isdisjoint({basis(f[6]) for f in part} | {f[6] for f in part}):
+                    return _minus(whole[0], part[0])
+    return _minus(long_runs[-1][0], short_runs[-1][0])
+
+
+def _minus(whole: Fact, part: Fact) -> Figure:
+    return Figure(whole[5] - part[5], ((1, whole), (-1, part)))
+
+
+def reported(series: Series, spans: Iterable[Span]) -> Figure | None:
+    """The figure as reported for the period itself."""
+    for span in spans:
+        if span in series:
+            fact = current(series[span])
+            return Figure(fact[5], ((1, fact),))
+    return None
+
+
+def subtracted(series: Series, to_date: Iterable[Span], before: Sequence[Span], basis: BasisOf) -> Figure | None:
+    """The quarter as the year to its end minus the year to the last quarter's end.
+
+    Args:
+        to_date, before: durations from the start of the year to the end of this quarter, and of the
+            one before.
+    """
+    for whole in to_date:
+        if whole not in series:
+            continue
+        for part in before:
+            if part[0] == whole[0] and part in series:
+                return difference(series[whole], series[part], basis)
+    return None
+
+
+def known_from(figure: Figure) -> tuple[object, str]:
+    """(filed, accession) of the last operand: the figure could not be known earlier."""
+    return max(_FILED(fact) for _, fact in figure.sources)
+
+
+def quarter_figure(
+    series: Series,
+    spans: Iterable[Span],
+    to_date: Iterable[Span],
+    before: Sequence[Span],
+    basis: BasisOf,
+) -> Figure | None:
+    """A quarter's flow: as reported, or subtracted where that is all there is or is newer."""
+    alone = reported(series, spans)
+    if not before:
+        return alone
+    if alone is None:
+        return subtracted(series, to_date, before, basis)
+    return alone
+
+
+def consolidated(figures: Sequence[Figure]) -> Figure:
+    """The first in rank, unless another of the line's tags is at least twice as large."""
+    first = figures[0]
+    largest = max(figures, key=lambda figure: abs(figure.value))
+    return largest if abs(largest.value) >= 2 * abs(first.value) else first
+
+
+def combine(terms: Sequence[tuple[int, Figure]]) -> Figure:
+    """The signed sum of figures, with all their facts."""
+    value = sum(sign * figure.value for sign, figure in terms)
+    return Figure(value, tuple((sign * s, fact) for sign, figure in terms for s, fact in figure.sources))

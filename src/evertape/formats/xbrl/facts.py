@@ -1,0 +1,210 @@
+"""A companyfacts body to facts, and facts to bitemporal rows and back."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import date
+from itertools import groupby
+from operator import itemgetter
+from typing import TypeAlias
+
+import msgspec
+
+from evertape.formats.xbrl.concepts import ANCHOR_TAGS, FISCAL_YEAR, TAGS
+
+Fact: TypeAlias = tuple[str, str, str, date | None, date, float, str, str, date]
+"""(taxonomy, tag, unit, start or None for an instant, end, value, accession, form, filed)."""
+
+_KEY = itemgetter(0, 1, 2, 3, 4)
+_FILED = itemgetter(8, 6)
+_HEAD = itemgetter(slice(0, 28))
+_ACCESSION = re.compile(r"\d{10}-\d{2}-\d{6}")
+_ACCESSION_HEAD = re.compile(rb'\s*:\s*"(\d{10}-\d{2}-\d{6})"')
+
+
+class MalformedFacts(ValueError):
+    """The body is not a companyfacts document. `what` says what is wrong with it."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(what)
+        self.what = what
+
+
+@dataclass(frozen=True, kw_only=True)
+class FilingSeen:
+    """A filing that reported at least one fact, of whatever tag."""
+
+    accession: str
+    form: str
+    filed: date
+
+
+@dataclass(frozen=True, kw_only=True)
+class CompanyFacts:
+    """One company's facts of the catalogue's tags, and every filing the body mentions.
+
+    Attributes:
+        facts: as reported, repeats included. `fy` of a body belongs to the filing (it is its
+            dei:DocumentFiscalYearFocus), so it is kept as one such fact a filing.
+    """
+
+    cik: int
+    name: str
+    facts: list[Fact]
+    filings: dict[str, FilingSeen]
+
+
+class FoldedFact(msgspec.Struct, frozen=True, gc=False):
+    """A value of one period, from the first filing that reported it.
+
+    Attributes:
+        repeats: (accession, filed, form) of the next filings, as long as they say the same.
+    """
+
+    taxonomy: str
+    tag: str
+    unit: str
+    start: date | None
+    end: date
+    value: float
+    accession: str
+    filed: date
+    form: str
+    repeats: tuple[tuple[str, date, str], ...] = ()
+
+
+class _Value(msgspec.Struct, gc=False):
+    end: date
+    val: float
+    accn: str
+    form: str
+    filed: date
+    fy: int | None = None
+    start: date | None = None
+
+
+class _Tag(msgspec.Struct, gc=False):
+    units: dict[str, list[_Value]]
+
+
+class _Body(msgspec.Struct, gc=False):
+    cik: int | str
+    facts: dict[str, dict[str, msgspec.Raw]]
+    entityName: str | None = None  # noqa: N815 - the document's own key
+
+
+_BODY = msgspec.json.Decoder(_Body)
+_TAG = msgspec.json.Decoder(_Tag)
+_VALUE = msgspec.json.Decoder(_Value)
+
+
+def decode(body: bytes) -> CompanyFacts:
+    """The facts of the catalogue's tags, and all filings.
+
+    Raises:
+        MalformedFacts: the body is no companyfacts document, or a value has the wrong type.
+    """
+    try:
+        read = _BODY.decode(body)
+        cik = int(read.cik)
+        facts: list[Fact] = []
+        first: dict[str, _Value] = {}
+        periods: dict[str, date] = {}
+        unread: list[msgspec.Raw] = []
+        for taxonomy, tags in read.facts.items():
+            wanted = TAGS.get(taxonomy, frozenset())
+            for tag, raw in tags.items():
+                if tag not in wanted:
+                    unread.append(raw)
+                    continue
+                anchor = tag in ANCHOR_TAGS
+                for unit, values in _TAG.decode(raw).units.items():
+                    for v in values:
+                        if v.accn not in first:
+                            first[v.accn] = v
+                        if anchor and v.start is not None and v.end > periods.get(v.accn, date.min):
+                            periods[v.accn] = v.end
+                        facts.append((taxonomy, tag, unit, v.start, v.end, v.val, v.accn, v.form, v.filed))
+        for v in _other_filings(unread, first):
+            first[v.accn] = v
+    except (msgspec.DecodeError, ValueError, OverflowError) as error:
+        raise MalformedFacts(f"no companyfacts document: {error}") from error
+    _refuse_impossible(facts, first)
+    facts.extend(_fiscal_years(first, periods))
+    filings = {a: FilingSeen(accession=a, form=v.form, filed=v.filed) for a, v in first.items()}
+    return CompanyFacts(cik=cik, name=read.entityName or "", facts=facts, filings=filings)
+
+
+def _refuse_impossible(facts: list[Fact], filings: Iterable[str]) -> None:
+    for fact in facts:
+        if not math.isfinite(fact[5]):
+            raise MalformedFacts(f"{fact[1]} has the value {fact[5]}")
+    for accession in filings:
+        if not _ACCESSION.fullmatch(accession):
+            raise MalformedFacts(f"{accession!r} is no accession number")
+
+
+def _fiscal_years(first: dict[str, _Value], periods: dict[str, date]) -> Iterator[Fact]:
+    taxonomy, tag, unit = FISCAL_YEAR
+    for accession, end in periods.items():
+        v = first[accession]
+        if v.fy is not None:
+            yield (taxonomy, tag, unit, None, end, float(v.fy), accession, v.form, v.filed)
+
+
+def _other_filings(unread: list[msgspec.Raw], known: dict[str, _Value]) -> Iterator[_Value]:
+    """The first fact of each filing that reported none of the catalogue's tags.
+
+    A scan for the key finds the few distinct accessions without building 20,000 facts; the key
+    inside a label would be escaped, and so is not found.
+    """
+    body = b" ".join(map(bytes, unread))
+    new: set[bytes] = set()
+    for head in set(map(_HEAD, body.split(b'"accn"')[1:])):
+        found = _ACCESSION_HEAD.match(head)
+        if found is None:
+            raise MalformedFacts(f"no accession number in {head!r}")
+        if found[1].decode() not in known:
+            new.add(found[1])
+    for accession in sorted(new):
+        at = body.index(b'"' + accession + b'"')
+        yield _VALUE.decode(body[body.rindex(b"{", 0, at) : body.index(b"}", at) + 1])
+
+
+def fold(facts: Iterable[Fact]) -> list[FoldedFact]:
+    """Facts by (taxonomy, tag, unit, start, end) in filing order; equal neighbours become one row.
+
+    A changed value opens a new row, also where it changes back. Order within a day is by accession.
+    """
+    periods: dict[tuple[str, str, str, date | None, date], list[Fact]] = {}
+    for fact in facts:
+        key = fact[:5]
+        if key in periods:
+            periods[key].append(fact)
+        else:
+            periods[key] = [fact]
+    folded: list[FoldedFact] = []
+    for key, reports in periods.items():
+        if len(reports) == 1:
+            _, _, _, _, _, value, accession, form, filed = reports[0]
+            folded.append(FoldedFact(*key, value, accession, filed, form))
+            continue
+        reports.sort(key=_FILED)
+        for value, run in groupby(reports, key=itemgetter(5)):
+            (*_, accession, form, filed), *later = run
+            repeats = tuple([(r[6], r[8], r[7]) for r in later])
+            folded.append(FoldedFact(*key, value, accession, filed, form, repeats))
+    return folded
+
+
+def unfold(folded: Iterable[FoldedFact]) -> list[Fact]:
+    """The facts that were folded, each report by itself."""
+    facts: list[Fact] = []
+    for f in folded:
+        key = (f.taxonomy, f.tag, f.unit, f.start, f.end, f.value)
+        facts.append((*key, f.accession, f.form, f.filed))
+        facts.extend([(*key, accession, form, filed) for accession, filed, form in f.repeats])
+    return facts

@@ -1,0 +1,167 @@
+"""A company's facts arranged for asking: by tag and dates, by filing, by currency."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from datetime import date, timedelta
+
+from evertape.formats.xbrl.concepts import FISCAL_YEAR
+from evertape.formats.xbrl.facts import Fact
+from evertape.formats.xbrl.periods import FEW, INTERIM_FORMS, PERIODIC_FORMS, SLIP, Period, Span
+
+Key = tuple[str, str, str]
+"""(taxonomy, tag, unit)."""
+
+_MINOR = 0.1
+"""A currency with a smaller share of the money facts than this is a stray mention, never the statements'."""
+
+
+def is_foreign_to_statements(form: str) -> bool:
+    """Whether a form's figures are never used: proxies and prospectuses come in other scales."""
+    return form.startswith(("DEF", "PRE", "424"))
+
+
+class FactIndex:
+    """Facts of one company, known on one day.
+
+    Attributes:
+        series: by (taxonomy, tag, unit) and span. Forms other than the periodic ones (8-K, 6-K) speak
+            only where no periodic form does.
+        filings: by accession, its form and how many facts it has of each span.
+        covers: facts of the cover page's share count.
+        focus: (period end, fiscal year, form) of each filing's cover.
+    """
+
+    def __init__(self, facts: Iterable[Fact], as_of: date | None = None) -> None:
+        self.series: dict[Key, dict[Span, list[Fact]]] = {}
+        self.filings: dict[str, tuple[str, dict[Span, int]]] = {}
+        self.covers: list[Fact] = []
+        self.focus: list[tuple[date, int, str]] = []
+        self._main: dict[str, date | None] = {}
+        others: list[Fact] = []
+        for fact in facts if as_of is None else [f for f in facts if f[8] <= as_of]:
+            taxonomy, tag, unit, start, end, value, accession, form, _ = fact
+            if taxonomy == "dei":
+                if tag == FISCAL_YEAR[1]:
+                    self.focus.append((end, int(value), form))
+                else:
+                    self.covers.append(fact)
+                continue
+            if form not in PERIODIC_FORMS:
+                others.append(fact)
+                if form not in INTERIM_FORMS:
+                    continue
+            else:
+                self._add((taxonomy, tag, unit), (start, end), fact)
+            spans = self.filings.get(accession)
+            if spans is None:
+                spans = self.filings[accession] = (form, {})
+            counted = spans[1]
+            span = (start, end)
+            counted[span] = counted.get(span, 0) + 1
+        self._add_others(others)
+        self.money = self._money()
+
+    def _add(self, key: Key, span: Span, fact: Fact) -> None:
+        series = self.series.get(key)
+        if series is None:
+            series = self.series[key] = {}
+        reports = series.get(span)
+        if reports is None:
+            series[span] = [fact]
+        else:
+            reports.append(fact)
+
+    def _add_others(self, others: list[Fact]) -> None:
+        """Facts of other than periodic forms, for what no periodic form reports."""
+        kept = [
+            fact
+            for fact in others
+            if not is_foreign_to_statements(fact[7]) and fact[3:5] not in self.series.get(fact[:3], {})
+        ]
+        for fact in kept:
+            self._add(fact[:3], fact[3:5], fact)
+
+    def totals(self) -> Counter[Span]:
+        """How many facts of periodic and interim forms there are of each span."""
+        total: Counter[Span] = Counter()
+        for _, spans in self.filings.values():
+            for span, n in spans.items():
+                total[span] += n
+        return total
+
+    def main_end(self, accession: str) -> date | None:
+        """The last day of the period that a filing is about."""
+        if accession not in self._main:
+            _, spans = self.filings.get(accession, ("", {}))
+            ends = [end for (start, end), n in spans.items() if start is not None and n >= FEW]
+            self._main[accession] = max(ends, default=None)
+        return self._main[accession]
+
+    def cover_reports(self, end: date) -> list[Fact]:
+        """Cover page share counts of the filings about the period that ends on a day."""
+        reports = []
+        for fact in self.covers:
+            main = self.main_end(fact[6])
+            if main is not None and abs(main - end) <= SLIP:
+                reports.append(fact)
+        return reports
+
+    def _money(self) -> tuple[str, ...]:
+        counted: Counter[str] = Counter()
+        for (_, _, unit), series in self.series.items():
+            if len(unit) == 3 and unit.isupper():
+                counted[unit] += len(series)
+        most = counted.most_common()
+        return tuple(unit for unit, n in most if n >= _MINOR * most[0][1])
+
+
+class Currencies:
+    """The reporting currency of each period: never a convenience translation, never two in a row."""
+
+    def __init__(self, index: FactIndex) -> None:
+        self._index = index
+        self._by_filing: dict[str, Counter[str]] = {}
+        self._spans: dict[Span, Counter[str]] = {}
+        self._filed: dict[str, date] = {}
+        if len(index.money) > 1:
+            self._count()
+
+    def _count(self) -> None:
+        for (_, _, unit), series in self._index.series.items():
+            if unit not in self._index.money:
+                continue
+            for span, reports in series.items():
+                for fact in reports:
+                    self._by_filing.setdefault(fact[6], Counter())[unit] += 1
+                    self._spans.setdefault(span, Counter())[fact[6]] += 1
+                    self._filed[fact[6]] = fact[8]
+
+    def of(self, period: Period) -> str:
+        """The unit most facts have in the last filing that reports the period in full."""
+        if len(self._index.money) < 2:
+            return self._index.money[0] if self._index.money else "USD"
+        counted: Counter[str] = Counter()
+        for span in (*period.spans, *period.to_date, (None, period.end)):
+            counted.update(self._spans.get(span, Counter()))
+        if not counted:
+            return self._index.money[0]
+        most = max(counted.values())
+        full = [accession for accession, n in counted.items() if 2 * n >= most]
+        last = max(full, key=lambda accession: (self._filed[accession], accession))
+        return self._by_filing[last].most_common(1)[0][0]
+
+
+def balance_dates(index: FactIndex, totals: Mapping[Span, int]) -> list[date]:
+    """Days of which a balance sheet is reported, in order: those with total assets."""
+    days: set[date] = set()
+    for (_, tag, _), series in index.series.items():
+        if tag in {"Assets", "LiabilitiesAndStockholdersEquity", "EquityAndLiabilities"}:
+            days.update(end for start, end in series if start is None)
+    return sorted(day for day in days if totals.get((None, day), FEW) >= FEW)
+
+
+def nearest(days: list[date], end: date, within: timedelta = SLIP) -> tuple[date, ...]:
+    """The days close to a period's end, the closest first."""
+    return tuple(sorted((d for d in days if abs(d - end) <= within), key=lambda d: (abs(d - end), d)))

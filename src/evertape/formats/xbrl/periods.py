@@ -1,0 +1,265 @@
+"""A company's fiscal calendar, read from the dates of its own facts. `fy` and `fp` are not asked."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from typing import TypeAlias
+
+Span: TypeAlias = tuple[date | None, date]
+"""(start or None for an instant, end)."""
+
+QUARTER = range(77, 120)
+HALF = range(154, 205)
+NINE_MONTHS = range(238, 288)
+YEAR = range(350, 380)
+"""Windows of a duration in days (DQC_0006). Other durations belong to no fiscal period."""
+
+DRIFT = 14
+"""Days by which a fiscal year of 52 or 53 weeks may end earlier or later than the last one."""
+SLIP = timedelta(days=7)
+"""Two dates this close name the same end of a fiscal period; filers mistype days."""
+FEW = 3
+"""Lines with which a filing shows that a period is one of its own."""
+
+ANNUAL_FORMS = frozenset({"10-K", "10-K/A", "10-KT", "10-KT/A", "20-F", "20-F/A", "40-F", "40-F/A"})
+INTERIM_FORMS = frozenset({"10-Q", "10-Q/A", "10-QT", "10-QT/A", "6-K", "6-K/A"})
+PERIODIC_FORMS = ANNUAL_FORMS | {"10-Q", "10-Q/A", "10-QT", "10-QT/A"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class FiscalYear:
+    """A fiscal year. `end` is estimated while `closed` is False."""
+
+    start: date
+    end: date
+    closed: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Period:
+    """A fiscal quarter (1-4) or year (0), and the dates under which facts speak of it.
+
+    Attributes:
+        spans: durations of the period itself, the most used first.
+        to_date: durations from the start of the fiscal year to the end of this quarter.
+        start, end: the dates most used.
+    """
+
+    year: FiscalYear
+    quarter: int
+    start: date
+    end: date
+    spans: tuple[Span, ...]
+    to_date: tuple[Span, ...]
+
+
+@dataclass
+class _Dates:
+    spans: Counter[Span] = field(default_factory=Counter)
+    to_date: Counter[Span] = field(default_factory=Counter)
+
+
+Support: TypeAlias = Mapping[str, tuple[str, Mapping[Span, int]]]
+"""By accession: its form, and how many facts it has of each span."""
+
+
+def fiscal_years(filings: Support) -> list[FiscalYear]:
+    """Fiscal years in order: of annual filings, then of interim ones, then those before the first."""
+    years = _annual_years(filings)
+    years = _open_years(years, filings)
+    return _years_before(years)
+
+
+def _days(span: Span) -> int:
+    return (span[1] - span[0]).days + 1 if span[0] else 0
+
+
+def _annual_years(filings: Support) -> list[FiscalYear]:
+    """Years reported by annual filings. Of two that overlap, the better reported one is kept."""
+    total: Counter[Span] = Counter()
+    for form, spans in filings.values():
+        if form not in ANNUAL_FORMS:
+            continue
+        annual = {span: n for span, n in spans.items() if _days(span) in YEAR}
+        most = max(annual.values(), default=0)
+        total.update({span: n for span, n in annual.items() if n >= max(FEW, most // 4)})
+    years: list[FiscalYear] = []
+    for (start, end), _ in sorted(total.items(), key=lambda item: (-item[1], item[0][1])):
+        assert start is not None
+        if all(_apart(start, end, y) for y in years):
+            years.append(FiscalYear(start=start, end=end, closed=True))
+    return sorted(years, key=lambda y: y.start)
+
+
+def _apart(start: date, end: date, year: FiscalYear) -> bool:
+    drift = timedelta(days=DRIFT)
+    return start > year.end - drift or end < year.start + drift
+
+
+def _open_years(years: list[FiscalYear], filings: Support) -> list[FiscalYear]:
+    """Adds the years that no annual filing covers yet, from the starts of year-to-date figures."""
+    starts: Counter[tuple[int, date]] = Counter()
+    for form, spans in filings.values():
+        if form not in INTERIM_FORMS:
+            continue
+        for span, n in _to_date(spans).items():
+            length = _days(span)
+            rank = 2 if length in NINE_MONTHS else 1 if length in HALF else 0
+            assert span[0] is not None
+            starts[rank, span[0]] += n
+    known = list(years)
+    for (_, start), _ in sorted(starts.items(), key=lambda item: (-item[0][0], -item[1], item[0][1])):
+        if all(_room(start, y) for y in known):
+            known.append(FiscalYear(start=start, end=start + timedelta(days=364), closed=False))
+    return sorted(known, key=lambda y: y.start)
+
+
+def _room(start: date, year: FiscalYear) -> bool:
+    """Whether a year of its own can start here, beside a known one."""
+    drift = timedelta(days=DRIFT)
+    if start < year.start:
+        return year.start - start >= timedelta(days=YEAR[0] if not year.closed else QUARTER[0])
+    return start > year.end - drift
+
+
+def _to_date(spans: Mapping[Span, int]) -> dict[Span, int]:
+    """The longest duration of an interim filing up to its own period's end, and the one a year before."""
+    lengths = (QUARTER, HALF, NINE_MONTHS)
+    own = {s: n for s, n in spans.items() if n >= FEW and any(_days(s) in window for window in lengths)}
+    if not own:
+        return {}
+    end = max(end for _, end in own)
+    longest = max((s for s in own if end - s[1] <= SLIP), key=_days)
+    found = {longest: own[longest]}
+    for span, n in own.items():
+        if (longest[1] - span[1]).days in YEAR and abs(_days(span) - _days(longest)) <= DRIFT:
+            found[span] = n
+    return found
+
+
+def _years_before(years: list[FiscalYear]) -> list[FiscalYear]:
+    """Adds, before each year with no year before it, one whose end is known only as a balance date."""
+    added = list(years)
+    for number, year in enumerate(years):
+        end = year.start - timedelta(days=1)
+        if number and (end - years[number - 1].end).days <= DRIFT:
+            continue
+        start = end - timedelta(days=364)
+        if number and start <= years[number - 1].end - timedelta(days=DRIFT):
+            continue
+        added.append(FiscalYear(start=start, end=end, closed=False))
+    return sorted(added, key=lambda y: y.start)
+
+
+def fiscal_periods(years: list[FiscalYear], totals: Mapping[Span, int]) -> list[Period]:
+    """Quarters and years that facts speak of, in order of their ends.
+
+    Args:
+        totals: how many facts there are of each span.
+    """
+    dates: dict[tuple[int, int], _Dates] = {}
+    starts = [y.start + timedelta(days=60) for y in years]
+    for span, n in totals.items():
+        number = bisect_right(starts, span[1]) - 1
+        if number < 0 or span[0] is None:
+            continue
+        _place(dates, number, years[number], span, n)
+    periods: list[Period] = []
+    for number, year in enumerate(years):
+        end = year.start - timedelta(days=1)
+        for quarter in (1, 2, 3, 4, 0):
+            found = dates.get((number, quarter))
+            if found is None and (quarter not in (0, 4)):
+                continue
+            period = _period(year, quarter, found or _Dates(), end + timedelta(days=1))
+            periods.append(period)
+            end = period.end
+    return periods
+
+
+def _place(dates: dict[tuple[int, int], _Dates], number: int, year: FiscalYear, span: Span, n: int) -> None:
+    start, end = span
+    assert start is not None
+    quarter = quarter_of(year, end)
+    if quarter == 0:
+        return
+    length = _days(span)
+    if length in QUARTER:
+        dates.setdefault((number, quarter), _Dates()).spans[span] += n
+    if abs(start - year.start) > SLIP:
+        return
+    if length in (QUARTER, HALF, NINE_MONTHS, YEAR)[quarter - 1]:
+        dates.setdefault((number, quarter), _Dates()).to_date[span] += n
+        if quarter == 4:
+            dates.setdefault((number, 0), _Dates()).spans[span] += n
+
+
+def quarter_of(year: FiscalYear, end: date) -> int:
+    """The quarter (1-4) of a fiscal year that ends on a day; 0 where no quarter does."""
+    days = (end - year.start).days + 1
+    if year.closed and abs(end - year.end) <= SLIP:
+        return 4
+    if year.closed and end > year.end - timedelta(days=QUARTER[0]):
+        return 0
+    for quarter, window in enumerate((QUARTER, HALF, NINE_MONTHS, YEAR), start=1):
+        if days in window:
+            return quarter
+    return 0
+
+
+def _period(year: FiscalYear, quarter: int, found: _Dates, after_last: date) -> Period:
+    spans = tuple(span for span, _ in found.spans.most_common())
+    to_date = tuple(span for span, _ in found.to_date.most_common())
+    last = quarter in (0, 4)
+    end = year.end if last else _most_used_end(found)
+    start = next((s[0] for s in spans if s[0] is not None), year.start if quarter == 0 else after_last)
+    if quarter == 0:
+        start = year.start
+    return Period(year=year, quarter=quarter, start=start, end=end, spans=spans, to_date=to_date)
+
+
+def _most_used_end(found: _Dates) -> date:
+    ends: Counter[date] = Counter()
+    for span, n in (*found.spans.items(), *found.to_date.items()):
+        ends[span[1]] += n
+    return max(ends, key=lambda end: (ends[end], end))
+
+
+def base_year(end: date) -> int:
+    """The calendar year a fiscal year mostly ends in: the first days of January count as December."""
+    return (end - SLIP).year
+
+
+def year_naming(years: list[FiscalYear], focus: Iterable[tuple[date, int, str]]) -> dict[date, int]:
+    """What the company calls each fiscal year, by the year's start.
+
+    The cover's fiscal year of some filings is wrong by one, so the most frequent distance between it
+    and the calendar year of the end decides, by the month in which the fiscal year ends; annual
+    filings decide where there is one.
+
+    Args:
+        focus: (end of the filing's own period, fiscal year on its cover, form).
+    """
+    if not years:
+        return {}
+    votes: dict[int, Counter[int]] = {}
+    starts = [y.start + timedelta(days=60) for y in years]
+    for end, named, form in focus:
+        number = bisect_right(starts, end) - 1
+        if number < 0:
+            continue
+        year = years[number]
+        weight = 1000 if form in ANNUAL_FORMS else 1
+        month = (year.end - SLIP).month
+        votes.setdefault(month, Counter())[named - base_year(year.end)] += weight
+    every: Counter[int] = sum(votes.values(), Counter())
+    names: dict[date, int] = {}
+    for year in years:
+        counted = votes.get((year.end - SLIP).month) or every
+        offset = counted.most_common(1)[0][0] if counted else 0
+        names[year.start] = base_year(year.end) + offset
+    return names

@@ -1,0 +1,1 @@
+"""The wire, in layers: archive > retry > session > gate > http. `stack.build` composes them."""

@@ -1,0 +1,304 @@
+"""Bodies as received, kept so that everything can be derived again without a request."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import os
+import sqlite3
+import tempfile
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+
+import msgspec
+from isal import igzip
+
+from evertape.errors import Malformed, SchemaMismatch, SourceError, StoreError
+from evertape.model.call import Call, Reply, Transport
+from evertape.model.unit import Unit
+from evertape.net.http import WireReply, gunzip
+
+SCHEME = "archive:"
+_KEPT_HEADERS = ("content-type", "content-encoding", "etag", "last-modified", "date")
+_VALIDATORS = {"etag": "If-None-Match", "last-modified": "If-Modified-Since"}
+_VERSION = 1
+_PARTIAL = ".partial-"
+_ABANDONED = 3600.0
+"""Seconds after which a blob that is not finished is taken to be nobody's."""
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS answers (
+    id INTEGER PRIMARY KEY, url TEXT NOT NULL, feed TEXT NOT NULL, source TEXT NOT NULL,
+    fetched_at TEXT NOT NULL, status INTEGER NOT NULL, headers TEXT NOT NULL,
+    sha256 TEXT NOT NULL, wire INTEGER NOT NULL, units TEXT NOT NULL, current INTEGER NOT NULL
+);
+CREATE INDEX IF NOT EXISTS answers_by_url ON answers (url, feed);
+CREATE INDEX IF NOT EXISTS answers_by_sha256 ON answers (sha256);
+PRAGMA user_version = 1;
+"""
+_COLUMNS = "url, feed, source, fetched_at, status, headers, sha256, wire, units"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kept:
+    """The latest answer kept of one address.
+
+    Attributes:
+        sha256: of the decoded body. wire: bytes as received. units: what the answer covered.
+    """
+
+    url: str
+    feed: str
+    source: str
+    fetched_at: datetime
+    status: int
+    headers: Mapping[str, str]
+    sha256: str
+    wire: int
+    units: tuple[Unit, ...]
+
+
+class Shelf:
+    """Blobs named by the SHA-256 of their decoded content, and an index of where they came from.
+
+    A blob appears whole or not at all; it is written before the index names it. Thread-safe.
+
+    Args:
+        keep: bodies kept of one address and feed.
+    """
+
+    def __init__(self, folder: Path, keep: int = 2) -> None:
+        self._folder = folder
+        self._keep = keep
+        self._lock = threading.Lock()
+        self._connection: sqlite3.Connection | None = None
+
+    def put(self, reply: Reply) -> None:
+        """Keep an answer. Raises StoreError where the folder cannot be written."""
+        call = reply.call
+        digest = hashlib.sha256(reply.body).hexdigest()
+        row = (
+            call.url,
+            call.feed,
+            call.source,
+            reply.at.isoformat(),
+            reply.status,
+            json.dumps({name: reply.headers[name] for name in _KEPT_HEADERS if name in reply.headers}),
+            digest,
+            reply.wire,
+            msgspec.json.encode(call.units).decode(),
+        )
+        with self._open() as db:
+            self._write_blob(digest, reply)
+            with db:
+                db.execute("BEGIN IMMEDIATE")
+                db.execute(
+                    "DELETE FROM answers WHERE url = ? AND feed = ? AND sha256 = ?",
+                    (call.url, call.feed, digest),
+                )
+                db.execute("UPDATE answers SET current = 0 WHERE url = ? AND feed = ?", (call.url, call.feed))
+                db.execute(f"INSERT INTO answers ({_COLUMNS}, current) VALUES (?,?,?,?,?,?,?,?,?,1)", row)  # noqa: S608
+                gone = self._expire(db, call)
+            for old in gone:
+                self.path(old).unlink(missing_ok=True)
+
+    def find(self, url: str, feed: str) -> Kept | None:
+        """The latest answer kept of an address for a feed."""
+        rows = self._rows("url = ? AND feed = ?", url, feed)
+        return rows[0] if rows else None
+
+    def urls(self, feed: str) -> list[Kept]:
+        """The latest answer of each address of a feed, by address."""
+        return self._rows("feed = ?", feed)
+
+    def body(self, kept: Kept) -> bytes:
+        """The decoded body. Raises Malformed where the blob is missing or is not what was kept."""
+        hint = "fetch it again with: evertape refresh"
+        try:
+            raw = self.path(kept.sha256).read_bytes()
+            body = gunzip(raw, kept.url)
+        except FileNotFoundError:
+            raise Malformed(f"the archive has lost the body of {kept.url}; {hint}") from None
+        except OSError as error:
+            raise self._fault(error) from error
+        except SourceError as error:
+            raise Malformed(f"the archive's body of {kept.url} is damaged; {hint}") from error
+        if hashlib.sha256(body).hexdigest() != kept.sha256:
+            raise Malformed(f"the archive's body of {kept.url} is damaged; {hint}")
+        return body
+
+    def validators(self, call: Call) -> Mapping[str, str]:
+        """Request headers that ask for a newer answer than the one kept; none without its body."""
+        if not (self._folder / "index.db").exists():
+            return {}
+        kept = self.find(call.url, call.feed)
+        if kept is None or not self.path(kept.sha256).is_file():
+            return {}
+        return {ask: kept.headers[name] for name, ask in _VALIDATORS.items() if name in kept.headers}
+
+    def path(self, sha256: str) -> Path:
+        """Where a blob lies."""
+        return self._folder / sha256[:2] / f"{sha256[2:]}.gz"
+
+    def close(self) -> None:
+        """Close the index."""
+        with self._lock:
+            if self._connection is not None:
+                self._connection.close()
+                self._connection = None
+
+    def _rows(self, where: str, *values: str) -> list[Kept]:
+        with self._open() as db:
+            rows = db.execute(
+                f"SELECT {_COLUMNS} FROM answers WHERE {where} AND current ORDER BY url, id DESC",  # noqa: S608
+                values,
+            ).fetchall()
+        return [
+            Kept(
+                url=row[0],
+                feed=row[1],
+                source=row[2],
+                fetched_at=datetime.fromisoformat(row[3]),
+                status=row[4],
+                headers=json.loads(row[5]),
+                sha256=row[6],
+                wire=row[7],
+                units=msgspec.json.decode(row[8], type=tuple[Unit, ...]),
+            )
+            for row in rows
+        ]
+
+    def _expire(self, db: sqlite3.Connection, call: Call) -> list[str]:
+        """Forget all but the latest answers of a call; returns blobs that nothing names any more."""
+        old = db.execute(
+            "SELECT id, sha256 FROM answers WHERE url = ? AND feed = ? ORDER BY id DESC LIMIT -1 OFFSET ?",
+            (call.url, call.feed, self._keep),
+        ).fetchall()
+        db.executemany("DELETE FROM answers WHERE id = ?", [(id_,) for id_, _ in old])
+        named = "SELECT 1 FROM answers WHERE sha256 = ? LIMIT 1"
+        return [sha256 for _, sha256 in old if db.execute(named, (sha256,)).fetchone() is None]
+
+    def _write_blob(self, digest: str, reply: Reply) -> None:
+        """The wire bytes as received where they are gzip, compressed here where they are not."""
+        path = self.path(digest)
+        with suppress(FileNotFoundError, SourceError):
+            if gunzip(path.read_bytes(), reply.call.url) == reply.body:
+                return
+        raw = reply.raw if isinstance(reply, WireReply) else b""
+        gzipped = "gzip" in reply.headers.get("content-encoding", "") and raw.startswith(b"\x1f\x8b")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=self._folder, prefix=_PARTIAL)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(raw if gzipped else igzip.compress(reply.body, compresslevel=1, mtime=0))
+            Path(name).replace(path)
+        except BaseException:
+            with suppress(FileNotFoundError):
+                Path(name).unlink()
+            raise
+
+    @contextmanager
+    def _open(self) -> Iterator[sqlite3.Connection]:
+        with self._lock:
+            try:
+                if self._connection is None:
+                    self._connection = self._connect()
+                yield self._connection
+            except (sqlite3.Error, OSError) as error:
+                raise self._fault(error) from error
+
+    def _connect(self) -> sqlite3.Connection:
+        self._folder.mkdir(parents=True, exist_ok=True)
+        for partial in self._folder.glob(f"{_PARTIAL}*"):
+            # Left by a process that died; a younger one may still be written.
+            if time.time() - partial.stat().st_mtime > _ABANDONED:
+                partial.unlink(missing_ok=True)
+        db = sqlite3.connect(
+            self._folder / "index.db", timeout=10.0, isolation_level=None, check_same_thread=False
+        )
+        db.execute("PRAGMA journal_mode = WAL")
+        db.execute("PRAGMA synchronous = NORMAL")
+        (version,) = db.execute("PRAGMA user_version").fetchone()
+        if version not in (0, _VERSION):
+            db.close()
+            raise SchemaMismatch(f"{self._folder} was written by a newer evertape; install that version")
+        if version == 0:
+            db.executescript("BEGIN IMMEDIATE;" + _SCHEMA + "COMMIT;")
+        return db
+
+    def _fault(self, error: Exception) -> StoreError:
+        said = getattr(error, "strerror", None) or str(error)
+        return StoreError(
+            f"the archive {self._folder} cannot be used ({said});"
+            " free some space or make it writable, then run again"
+        )
+
+
+class Archive:
+    """Keeps answers that are asked to be kept, and answers `archive:` calls and 304s from them.
+
+    Only answers that the layers below let through are kept: status 200 and no refusal.
+    """
+
+    def __init__(self, below: Transport, shelf: Shelf | None) -> None:
+        self._below = below
+        self._shelf = shelf
+
+    async def send(self, call: Call) -> Reply:
+        """Answer from the wire or, for an address `archive:https://...`, from what is kept.
+
+        Raises:
+            Malformed: what is asked for is not in the archive, or damaged there.
+            StoreError: the archive cannot be written.
+        """
+        if call.url.startswith(SCHEME):
+            return await self._recall(call, call.url.removeprefix(SCHEME))
+        reply = await self._below.send(call)
+        if reply.status == 304:
+            reply = await self._unchanged(call, reply)
+        elif self._shelf and call.archive and reply.status == 200:
+            await asyncio.to_thread(self._shelf.put, reply)
+        return replace(reply, raw=b"") if isinstance(reply, WireReply) else reply
+
+    async def close(self) -> None:
+        """Close what is below, and the index."""
+        await self._below.close()
+        if self._shelf:
+            self._shelf.close()
+
+    def urls(self, feed: str) -> list[Kept]:
+        """The latest answer kept of each address of a feed."""
+        return self._shelf.urls(feed) if self._shelf else []
+
+    async def _recall(self, call: Call, url: str) -> Reply:
+        kept = await asyncio.to_thread(self._shelf.find, url, call.feed) if self._shelf else None
+        if self._shelf is None or kept is None:
+            raise Malformed(
+                f"the archive holds no answer of {url} for {call.feed}; fetch it with: evertape refresh"
+            )
+        return Reply(
+            call=call,
+            status=kept.status,
+            headers=kept.headers,
+            body=await asyncio.to_thread(self._shelf.body, kept),
+            wire=kept.wire,
+            at=kept.fetched_at,
+            attempts=0,
+            origin="archive",
+        )
+
+    async def _unchanged(self, call: Call, reply: Reply) -> Reply:
+        """The kept body for a 304, as of now; asked again in full where that body is no good."""
+        try:
+            kept = await self._recall(call, call.url)
+        except Malformed:
+            whole = await self._below.send(replace(call, conditional=False))
+            if self._shelf and call.archive and whole.status == 200:
+                await asyncio.to_thread(self._shelf.put, whole)
+            return replace(whole, call=call, attempts=whole.attempts + reply.attempts)
+        return replace(kept, at=reply.at, wire=reply.wire, attempts=reply.attempts, elapsed=reply.elapsed)

@@ -1,0 +1,228 @@
+"""The wire: one call is one request. Foreign exceptions become ours here and nowhere else."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+from urllib.parse import urlsplit
+
+from isal import isal_zlib
+
+from evertape.clock import Clock
+from evertape.errors import Malformed, SourceError, Transient
+from evertape.model.call import Call, Reply
+
+if TYPE_CHECKING:
+    import aiohttp
+
+MOST_BYTES = 1 << 30
+"""A body that is larger, on the wire or decompressed, is refused."""
+_INLINE = 256 * 1024
+"""Bytes on the wire up to which decompressing on the event loop costs less than a thread."""
+_GZIP = 31
+
+
+@dataclass(frozen=True, kw_only=True)
+class WireReply(Reply):
+    """An answer that still carries its body as received, for the archive."""
+
+    raw: bytes = field(default=b"", repr=False)
+
+
+class Wire(Protocol):
+    """The bottom of the stack. `arrived` is called once, when the response headers are there."""
+
+    async def send(self, call: Call, arrived: Callable[[], None] = ...) -> Reply:
+        """Send one request. Raises Transient or Malformed; any status is an answer."""
+
+    async def close(self) -> None:
+        """Give back connections."""
+
+
+def address(call: Call, reroute: str | None) -> str:
+    """Where a call goes: `https://HOST/PATH`, or `BASE/HOST/PATH` where sources are re-routed."""
+    parts = urlsplit(call.url)
+    if parts.scheme not in ("https", "http") or not parts.hostname:
+        raise Malformed(f"{call.url} is not an address that can be fetched")
+    return f"{reroute.rstrip('/')}/{call.url.split('://', 1)[1]}" if reroute else call.url
+
+
+class Http:
+    """aiohttp without its conveniences: no redirects, no cookies, no unseen second send.
+
+    Args:
+        connect_timeout, total_timeout: seconds.
+        reroute: a sandbox's base address. jitter: most seconds of random delay before a send.
+    """
+
+    def __init__(
+        self,
+        clock: Clock,
+        *,
+        connect_timeout: float = 10.0,
+        total_timeout: float = 30.0,
+        reroute: str | None = None,
+        jitter: float = 0.0,
+    ) -> None:
+        self._clock = clock
+        self._connect_timeout = connect_timeout
+        self._total_timeout = total_timeout
+        self._reroute = reroute
+        self._jitter = jitter
+        self._session: aiohttp.ClientSession | None = None
+
+    async def send(self, call: Call, arrived: Callable[[], None] = lambda: None) -> WireReply:
+        """Send one request and read its answer whole.
+
+        Raises:
+            Transient: no connection, a reset, a time-out, a body cut short or damaged.
+            Malformed: a redirect, an encoding nobody asked for, a body over 1 GiB.
+        """
+        import aiohttp
+
+        url = address(call, self._reroute)
+        session = self._opened()
+        if self._jitter:
+            await self._clock.sleep(random.uniform(0.0, self._jitter))  # noqa: S311
+        began = self._clock.instant()
+        try:
+            async with session.get(url, headers=dict(call.headers), allow_redirects=False) as response:
+                arrived()
+                at = self._clock.now()
+                raw = await _read(response, call.url)
+        except (aiohttp.ClientError, TimeoutError, OSError, _Dropped) as error:
+            raise _fault(error, call.url) from error
+        headers = {name.lower(): value for name, value in response.headers.items()}
+        if 300 <= response.status < 400 and response.status != 304:
+            raise Malformed(f"{call.url} answers with a redirect to {headers.get('location', 'nowhere')}")
+        return WireReply(
+            call=call,
+            status=response.status,
+            headers=headers,
+            body=await _decoded(raw, headers.get("content-encoding", "identity").lower(), call.url),
+            wire=len(raw),
+            raw=raw,
+            at=at,
+            elapsed=self._clock.instant() - began,
+        )
+
+    async def close(self) -> None:
+        """Close all connections."""
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+    def _opened(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            import aiohttp
+
+            self._session = aiohttp.ClientSession(
+                auto_decompress=False,
+                connector=aiohttp.TCPConnector(limit=0, ttl_dns_cache=300),
+                cookie_jar=aiohttp.DummyCookieJar(),
+                middlewares=(_send_once,),
+                timeout=aiohttp.ClientTimeout(
+                    total=self._total_timeout,
+                    connect=self._connect_timeout,
+                    sock_connect=self._connect_timeout,
+                ),
+                trust_env=self._reroute is None,
+            )
+        return self._session
+
+
+async def _send_once(request: Any, handler: Callable[[Any], Any]) -> Any:
+    """aiohttp sends again unseen when a kept connection was dropped; each send needs a permit."""
+    import aiohttp
+
+    try:
+        return await handler(request)
+    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
+        raise _Dropped(error) from error
+
+
+class _Dropped(Exception):
+    """Carries an exception past aiohttp's own second send."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__()
+        self.error = error
+
+
+async def _read(response: aiohttp.ClientResponse, url: str) -> bytes:
+    chunks: list[bytes] = []
+    size = 0
+    async for chunk in response.content.iter_any():
+        size += len(chunk)
+        if size > MOST_BYTES:
+            raise Malformed(f"the answer of {url} is larger than 1 GiB")
+        chunks.append(chunk)
+    return b"".join(chunks)
+
+
+async def _decoded(raw: bytes, encoding: str, url: str) -> bytes:
+    if encoding in ("identity", "") or not raw:
+        return raw
+    if encoding not in ("gzip", "x-gzip"):
+        raise Malformed(f"{url} answers in the encoding {encoding}, which was not asked for")
+    if len(raw) <= _INLINE:
+        return gunzip(raw, url)
+    return await asyncio.to_thread(gunzip, raw, url)
+
+
+def gunzip(raw: bytes, url: str, most: int = MOST_BYTES) -> bytes:
+    """The decompressed bytes of one or more gzip members.
+
+    Raises:
+        Transient: the stream is cut off or damaged. Malformed: it unpacks to more than `most` bytes.
+    """
+    parts: list[bytes] = []
+    room = most
+    while raw:
+        stream = isal_zlib.decompressobj(wbits=_GZIP)
+        try:
+            part = stream.decompress(raw, room + 1)
+        except isal_zlib.error as error:  # type: ignore[misc]
+            raise Transient(f"the gzip stream of {url} is damaged ({error})") from error
+        room -= len(part)
+        if room < 0:
+            raise Malformed(f"the answer of {url} unpacks to more than {most} bytes")
+        if not stream.eof:
+            raise Transient(f"the gzip stream of {url} is cut off after {len(raw)} bytes")
+        parts.append(part)
+        raw = stream.unused_data if stream.unused_data.startswith(b"\x1f\x8b") else b""
+    return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+def _fault(raised: Exception, url: str) -> SourceError:
+    """What a foreign exception means, in a sentence."""
+    import aiohttp
+
+    error = raised.error if isinstance(raised, _Dropped) else raised
+    host = urlsplit(url).hostname
+    if isinstance(error, aiohttp.ClientConnectorDNSError):
+        return Transient(f"the name {host} cannot be resolved for {url}; is there a network?")
+    if isinstance(error, aiohttp.ClientConnectorCertificateError):
+        return Transient(
+            f"the certificate of {host} is not trusted for {url}; are the clock and proxy right?"
+        )
+    if isinstance(error, aiohttp.ClientConnectorError):
+        return Transient(f"no connection to {host} for {url} ({_short(error.os_error)}); is there a network?")
+    if isinstance(error, aiohttp.ConnectionTimeoutError):
+        return Transient(f"no connection to {host} in time for {url}; is there a network?")
+    if isinstance(error, TimeoutError):
+        return Transient(f"{url} did not answer in time")
+    if isinstance(error, aiohttp.ClientPayloadError):
+        return Transient(f"the answer of {url} is cut off")
+    if isinstance(error, (aiohttp.ServerDisconnectedError, OSError)):
+        return Transient(f"the connection was dropped before {url} answered ({_short(error)})")
+    if isinstance(error, aiohttp.ClientResponseError):
+        return Transient(f"{url} did not answer in HTTP ({error.message})")
+    return Transient(f"{url} failed ({type(error).__name__})")
+
+
+def _short(error: BaseException) -> str:
+    return getattr(error, "strerror", None) or type(error).__name__

@@ -1,0 +1,78 @@
+"""Puts the layers together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from evertape.clock import Clock
+from evertape.model.events import Emit
+from evertape.model.feed import Source
+from evertape.net.archive import Archive, Shelf
+from evertape.net.decision import Breaker
+from evertape.net.gate import Gate, GateOptions
+from evertape.net.http import Http
+from evertape.net.retry import Retry, RetryOptions
+from evertape.net.session import Session
+
+
+@dataclass(frozen=True, kw_only=True)
+class NetOptions:
+    """How the net is set. Times in seconds.
+
+    Attributes:
+        gate_path: the file in which all processes of this user share their rates.
+        archive_dir: where bodies are kept; None keeps none.
+        reroute: a sandbox's base address: `https://HOST/PATH` becomes `BASE/HOST/PATH`.
+        rates: requests per window by source, in place of the source's own; its ceiling holds.
+        keep: bodies kept of one address.
+        retries, retry_base, retry_after_cap, patience: see `RetryOptions`.
+        breaker: when circuits open and may be tried again.
+        jitter: most seconds of random delay between permit and send, for measuring the gate.
+    """
+
+    gate_path: Path
+    archive_dir: Path | None = None
+    reroute: str | None = None
+    rates: Mapping[str, int] = field(default_factory=dict)
+    connect_timeout: float = 10.0
+    total_timeout: float = 30.0
+    retries: int = 4
+    retry_base: float = 2.0
+    retry_after_cap: float = 60.0
+    patience: int = 3
+    breaker: Breaker = field(default_factory=Breaker)
+    jitter: float = 0.0
+    keep: int = 2
+
+
+def build(
+    options: NetOptions,
+    *,
+    sources: Mapping[str, Source],
+    credentials: Mapping[str, str],
+    clock: Clock,
+    emit: Emit = lambda _event: None,
+) -> Archive:
+    """The whole stack. Nothing is opened before the first call."""
+    http = Http(
+        clock,
+        connect_timeout=options.connect_timeout,
+        total_timeout=options.total_timeout,
+        reroute=options.reroute,
+        jitter=options.jitter,
+    )
+    gate_options = GateOptions(
+        path=options.gate_path, rates=options.rates, reroute=options.reroute, breaker=options.breaker
+    )
+    gate = Gate(http, sources, clock, emit, gate_options)
+    shelf = Shelf(options.archive_dir, options.keep) if options.archive_dir else None
+    session = Session(gate, sources, credentials, shelf.validators if shelf else None)
+    retry_options = RetryOptions(
+        retries=options.retries,
+        base=options.retry_base,
+        retry_after_cap=options.retry_after_cap,
+        patience=options.patience,
+    )
+    return Archive(Retry(session, clock, emit, retry_options), shelf)

@@ -1,0 +1,127 @@
+"""Configuration: the environment, read once into a frozen value."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from pathlib import Path
+
+from evertape.clock import end_of_day
+from evertape.errors import UserError
+
+_LOOPBACK = re.compile(r"http://(127\.0\.0\.1|localhost|\[::1\]):\d+")
+SECRETS = re.compile(r"(?i)(key|token|secret|password|identity|user_agent)")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """What the environment says.
+
+    Attributes:
+        home: holds the database, the archive, the backups and the log.
+        state: per user, outside every home: the file in which all processes share their rates.
+        sandbox: base address that every source is re-routed to; None for the real ones.
+        now: the pretended instant, UTC; None for the true one.
+        rates: requests a window by source, where a setting overrides the source's own.
+        credentials: values by environment name; never logged, never stored.
+        timeout: seconds for a whole request. retry_base: seconds before the first retry.
+        jitter: most seconds of random delay before a send; for measuring the rate gate.
+    """
+
+    home: Path
+    state: Path
+    sandbox: str | None = None
+    now: datetime | None = None
+    rates: Mapping[str, int] = field(default_factory=dict)
+    credentials: Mapping[str, str] = field(default_factory=dict, repr=False)
+    connect_timeout: float = 10.0
+    timeout: float = 30.0
+    retry_base: float = 2.0
+    jitter: float = 0.0
+
+    @property
+    def database(self) -> Path:
+        """The embedded database."""
+        return self.home / "evertape.db"
+
+    @property
+    def archive(self) -> Path:
+        """Bodies as received."""
+        return self.home / "archive"
+
+
+def load(environment: Mapping[str, str] | None = None) -> Settings:
+    """Settings from the environment. Raises UserError naming the variable that is wrong."""
+    env = os.environ if environment is None else environment
+    if env.get("EVERTAPE_DATABASE_URL"):
+        raise UserError(
+            "EVERTAPE_DATABASE_URL is set, but this version keeps its data in SQLite only; unset it"
+        )
+    sandbox = env.get("EVERTAPE_SANDBOX_URL", "").rstrip("/") or None
+    if sandbox and not _LOOPBACK.fullmatch(sandbox):
+        raise UserError(
+            f"EVERTAPE_SANDBOX_URL is {sandbox!r}; it must look like http://127.0.0.1:PORT, as `evertape sandbox` prints it"
+        )
+    return Settings(
+        home=_home(env),
+        state=_state(env),
+        sandbox=sandbox,
+        now=_now(env),
+        rates=_rates(env),
+        credentials={k: v for k, v in env.items() if SECRETS.search(k) and v},
+        connect_timeout=_seconds(env, "EVERTAPE_CONNECT_TIMEOUT", 10.0),
+        timeout=_seconds(env, "EVERTAPE_TIMEOUT", 30.0),
+        retry_base=_seconds(env, "EVERTAPE_RETRY_BASE", 2.0),
+        jitter=_seconds(env, "EVERTAPE_SEND_JITTER", 0.0),
+    )
+
+
+def _home(env: Mapping[str, str]) -> Path:
+    if env.get("EVERTAPE_HOME"):
+        return Path(env["EVERTAPE_HOME"]).expanduser().absolute()
+    import platformdirs
+
+    return platformdirs.user_data_path("evertape", appauthor=False)
+
+
+def _state(env: Mapping[str, str]) -> Path:
+    if env.get("EVERTAPE_STATE"):
+        return Path(env["EVERTAPE_STATE"]).expanduser().absolute()
+    import platformdirs
+
+    return platformdirs.user_state_path("evertape", appauthor=False)
+
+
+def _now(env: Mapping[str, str]) -> datetime | None:
+    text = env.get("EVERTAPE_NOW")
+    if not text:
+        return None
+    try:
+        return end_of_day(date.fromisoformat(text))
+    except ValueError:
+        raise UserError(f"EVERTAPE_NOW is {text!r}; it must be a date such as 2026-07-10") from None
+
+
+def _rates(env: Mapping[str, str]) -> Mapping[str, int]:
+    text = env.get("EDGAR_RATE_LIMIT_PER_SEC")
+    if not text:
+        return {}
+    if not text.isdigit() or int(text) < 1:
+        raise UserError(f"EDGAR_RATE_LIMIT_PER_SEC is {text!r}; it must be a whole number from 1 to 10")
+    return {"sec": int(text)}
+
+
+def _seconds(env: Mapping[str, str], name: str, default: float) -> float:
+    text = env.get(name)
+    if not text:
+        return default
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value < 86_400:
+        raise UserError(f"{name} is {text!r}; it must be a number of seconds")
+    return value

@@ -1,0 +1,105 @@
+"""Rows of a commit, inside its transaction: in, stamped absent, deleted."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from evertape.clock import new_york_date
+from evertape.model.records import Batch, Row, Table, Truth, table_of
+from evertape.model.store import Commit
+from evertape.stores import schema
+from evertape.stores.coding import encode_columns, encode_values
+from evertape.stores.schema import SQLITE
+from evertape.stores.sqlite_codes import Codes
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Coded:
+    """A batch as it is stored, column by column."""
+
+    table: Table
+    columns: Sequence[Sequence[Any]]
+
+
+def write_rows(writer: sqlite3.Connection, codes: Codes, commit: Commit) -> int:
+    """Write batches, truths and deletions; returns how many rows were new, differed or were stamped.
+
+    Raises:
+        ValueError: a row does not fit its record type, or a truth's table has no absent column.
+    """
+    coded = [_coded(writer, codes, batch) for batch in commit.batches if batch.rows]
+    given = {table_of(truth.record).name: set[Row]() for truth in (*commit.truths, *commit.replaced)}
+    for batch in coded:
+        if batch.table.name in given:
+            positions = [batch.table.position(name) for name in batch.table.key]
+            given[batch.table.name].update(zip(*(batch.columns[p] for p in positions), strict=True))
+    # What was held is read before the new rows come, so that a first answer costs no comparison.
+    missing = [_missing(writer, truth, given) for truth in commit.truths]
+    changed = 0
+    for batch in coded:
+        rows = zip(*batch.columns, strict=True)
+        changed += writer.executemany(schema.upsert(batch.table, SQLITE), rows).rowcount
+    for truth, keys in zip(commit.truths, missing, strict=True):
+        changed += _stamp(writer, truth, commit.at, keys) + _unstamp(writer, truth, given)
+    for truth in commit.replaced:
+        _delete(writer, truth, given)
+    return changed
+
+
+def _coded(writer: sqlite3.Connection, codes: Codes, batch: Batch) -> _Coded:
+    table = table_of(batch.record)
+    return _Coded(table=table, columns=encode_columns(table, batch.rows, codes.numbers(writer, table, batch)))
+
+
+def _missing(writer: sqlite3.Connection, truth: Truth, given: dict[str, set[Row]]) -> set[Row]:
+    """Keys of rows held and not stamped that the whole truth omits."""
+    return _held(writer, truth, f"{_absent(truth)} IS NULL") - given[truth.record.table]
+
+
+def _stamp(writer: sqlite3.Connection, truth: Truth, at: datetime, keys: set[Row]) -> int:
+    table = table_of(truth.record)
+    column = table.columns[table.position(_absent(truth))]
+    (stamp,) = encode_values(table, column, (new_york_date(at) if column.kind == "date" else at,), {})
+    _update(writer, truth, [(stamp, *key) for key in keys])
+    return len(keys)
+
+
+def _unstamp(writer: sqlite3.Connection, truth: Truth, given: dict[str, set[Row]]) -> int:
+    back = _held(writer, truth, f"{_absent(truth)} IS NOT NULL") & given[truth.record.table]
+    _update(writer, truth, [(None, *key) for key in back])
+    return len(back)
+
+
+def _update(writer: sqlite3.Connection, truth: Truth, stamps: Sequence[Row]) -> None:
+    table = table_of(truth.record)
+    update = f"UPDATE {schema.stored_name(table)} SET {_absent(truth)} = ? WHERE {_match(table)}"  # noqa: S608
+    writer.executemany(update, stamps)
+
+
+def _delete(writer: sqlite3.Connection, truth: Truth, given: dict[str, set[Row]]) -> None:
+    """Delete the stored rows of a derived table that the batches omit."""
+    table = table_of(truth.record)
+    delete = f"DELETE FROM {schema.stored_name(table)} WHERE {_match(table)}"  # noqa: S608
+    writer.executemany(delete, _held(writer, truth) - given[table.name])
+
+
+def _absent(truth: Truth) -> str:
+    if truth.record.absent is None:
+        raise ValueError(f"{truth.record.table} has no column that says a row is absent")
+    return truth.record.absent
+
+
+def _held(writer: sqlite3.Connection, truth: Truth, also: str = "1") -> set[Row]:
+    """Stored keys under a truth's conditions."""
+    table = table_of(truth.record)
+    clause, parameters = schema.where(table, truth.where, SQLITE)
+    query = f"SELECT {', '.join(table.key)} FROM {schema.stored_name(table)}{clause or ' WHERE 1'} AND {also}"  # noqa: S608
+    return set(writer.execute(query, parameters).fetchall())
+
+
+def _match(table: Table) -> str:
+    return " AND ".join(f"{name} = ?" for name in table.key)

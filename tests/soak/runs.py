@@ -1,0 +1,93 @@
+"""Runs of the whole program that are cut short, crowded or failed, and what must hold after them."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.e2e.world import World, tables
+
+ROOT = Path(__file__).resolve().parents[2]
+REFRESH = ("refresh", "financials", "--scope", "all", "--yes")
+
+
+@dataclass(frozen=True)
+class Uninterrupted:
+    """The run that the others are measured against."""
+
+    seconds: float
+    rows: dict[str, list[tuple[Any, ...]]]
+
+
+def uninterrupted(world: World) -> Uninterrupted:
+    """Refresh everything once, undisturbed."""
+    began = time.monotonic()
+    done = world.run(*REFRESH)
+    assert done.returncode == 0, done.stderr
+    return Uninterrupted(time.monotonic() - began, tables(world.home))
+
+
+def settled(world: World) -> set[str]:
+    """CIKs whose facts are covered."""
+    if not (world.home / "evertape.db").exists():
+        return set()
+    rows = world.sql("SELECT name FROM sqlite_master WHERE name = 'holdings'")
+    if not rows:
+        return set()
+    return {key for (key,) in world.sql("SELECT key FROM holdings WHERE dataset = 'facts'")}
+
+
+def cut(world: World, number: signal.Signals, after: float) -> None:
+    """A refresh that gets a signal after some seconds."""
+    child = world.start(*REFRESH)
+    try:
+        child.communicate(timeout=after)
+    except subprocess.TimeoutExpired:
+        child.send_signal(number)
+        _, err = child.communicate(timeout=30)
+        if number is signal.SIGINT and child.returncode not in (0, 130):
+            raise AssertionError(f"exit {child.returncode}: {err}") from None
+
+
+def cut_in_commit(world: World, number: signal.Signals, nth: int) -> None:
+    """A refresh that signals itself when its Nth COMMIT begins."""
+    child = subprocess.run(
+        [sys.executable, "-m", "tests.soak.driver", number.name, str(nth)],
+        env=world.environment,
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        stdin=subprocess.DEVNULL,
+        timeout=120,
+    )
+    assert child.returncode in (-number, 130, 0), child.stderr
+
+
+def go_on(world: World, expected: Uninterrupted) -> float:
+    """Resume to the end; returns the seconds from the start of the process to its first request.
+
+    Nothing that was settled is asked for again, and the rows are those of the undisturbed run.
+    """
+    before = settled(world)
+    world.reset()
+    began = time.monotonic()
+    resumed = world.run("jobs", "resume")
+    if resumed.returncode == 2:
+        resumed = world.run(*REFRESH)
+    assert resumed.returncode == 0, resumed.stderr
+    stats = world.stats()
+    again = {path for path in stats["paths"] if any(cik in path for cik in before)}
+    assert again == set()
+    final = world.run(*REFRESH)
+    assert final.returncode == 0, final.stderr
+    rows = tables(world.home)
+    for name, expected_rows in expected.rows.items():
+        assert rows[name] == expected_rows, name
+    assert set(rows) == set(expected.rows)
+    first = stats["first"]
+    return float(first - began) if first else 0.0

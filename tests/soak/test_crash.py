@@ -1,0 +1,85 @@
+"""Whatever the moment of a death, resuming ends with the rows of an undisturbed run."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.world import World
+from tests.soak import runs
+
+COMPANIES = 60
+DEAD_PERMITS = 2.0
+START_UP = 1.5
+"""Seconds that a process needs to start on a busy machine, before it can wait for anything."""
+
+
+def moments(count: int, seconds: float) -> list[float]:
+    """`count` moments spread over a run."""
+    return [seconds * (i + 0.5) / count for i in range(count)]
+
+
+def deaths(
+    make: Callable[[str], World], expected: runs.Uninterrupted, number: signal.Signals, count: int
+) -> None:
+    """A fifth of them inside a commit, the others spread over the run."""
+    inside = max(1, count // 5)
+    for i, after in enumerate(moments(count - inside, expected.seconds)):
+        world = make(f"{number.name}-at-{i}")
+        runs.cut(world, number, after)
+        assert runs.go_on(world, expected) <= DEAD_PERMITS + START_UP
+    for i in range(inside):
+        world = make(f"{number.name}-commit-{i}")
+        runs.cut_in_commit(world, number, 12 + i * (2 * COMPANIES // inside))
+        assert runs.go_on(world, expected) <= DEAD_PERMITS + START_UP
+
+
+def bodies(
+    make: Callable[[str], World], expected: runs.Uninterrupted, number: signal.Signals, count: int
+) -> None:
+    """Signals while answers are half sent: the sandbox holds every tenth body back."""
+    for i in range(count):
+        world = make(f"{number.name}-body-{i}")
+        runs.cut(world, number, 1.0 + expected.seconds * (i + 0.5) / count)
+        assert runs.go_on(world, expected) <= DEAD_PERMITS + START_UP
+
+
+@pytest.fixture
+def homes(tmp_path: Path, serve: Callable[..., str]) -> Callable[[str], World]:
+    """Fresh homes on one generated market."""
+    url = serve(market=COMPANIES, seed=3)
+    return lambda name: World(home=tmp_path / name / "home", url=url, now="2026-06-30")
+
+
+@pytest.fixture
+def slow_homes(tmp_path: Path, serve: Callable[..., str]) -> Callable[[str], World]:
+    """The same market, where the half of some bodies comes two seconds late."""
+    rule = {"kind": "slow_body", "match": "data.sec.gov/api/xbrl/companyfacts/*", "share": 0.1, "seconds": 2.0}
+    url = serve(market=COMPANIES, seed=3, faults=(rule,))
+    return lambda name: World(home=tmp_path / name / "home", url=url, now="2026-06-30")
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
+def test_a_few_deaths(homes: Callable[[str], World], number: signal.Signals) -> None:
+    expected = runs.uninterrupted(homes("whole"))
+    deaths(homes, expected, number, 3)
+
+
+def test_a_death_inside_a_body(
+    homes: Callable[[str], World], slow_homes: Callable[[str], World]
+) -> None:
+    expected = runs.uninterrupted(homes("whole"))
+    bodies(slow_homes, expected, signal.SIGKILL, 1)
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
+def test_twenty_five_deaths(
+    homes: Callable[[str], World], slow_homes: Callable[[str], World], number: signal.Signals
+) -> None:
+    expected = runs.uninterrupted(homes("whole"))
+    deaths(homes, expected, number, 20)
+    bodies(slow_homes, expected, number, 5)
