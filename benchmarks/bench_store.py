@@ -8,6 +8,7 @@ dates and accessions as text, and does none of the store's work: no checks, no s
 
 from __future__ import annotations
 
+import gc
 import random
 import sqlite3
 import sys
@@ -102,6 +103,9 @@ def main(companies: int = 60) -> None:
     generated = [company(1000 + number, seed) for number in range(companies)]
     seed.shuffle(generated)
     count = companies * ROWS
+    # The generated rows are not the garbage collector's business on either side.
+    gc.collect()
+    gc.freeze()
     with tempfile.TemporaryDirectory() as folder:
         coded, plain = Path(folder) / "coded.db", Path(folder) / "plain.db"
         connection = sqlite3.connect(plain, isolation_level=None)

@@ -1,10 +1,10 @@
 """evertape keeps your own database of the US stock market current.
 
-    import evertape
+import evertape
 
-    db = evertape.open()
-    db.refresh("financials", symbols=("AAPL",))
-    db.statements("AAPL", statement="income", period="quarter")
+db = evertape.open()
+db.refresh("financials", symbols=("AAPL",))
+db.statements("AAPL", statement="income", period="quarter")
 """
 
 from __future__ import annotations

@@ -80,9 +80,7 @@ def find(plugins: Path | None = None) -> Catalog:
 
 
 def _ordered(datasets: Mapping[str, Dataset]) -> Mapping[str, Dataset]:
-    needs = {
-        d.name: {*d.needs, *((d.derived.parent,) if d.derived else ())} for d in datasets.values()
-    }
+    needs = {d.name: {*d.needs, *((d.derived.parent,) if d.derived else ())} for d in datasets.values()}
     for name, wanted in needs.items():
         for other in wanted - set(datasets):
             raise UserError(f"dataset {name} needs {other!r}, which is not there")
@@ -101,9 +99,7 @@ def _unique(found: Iterator[_Named]) -> list[_Named]:
     return list(named.values())
 
 
-def _declared(
-    package: ModuleType, plugins: Path | None, folder: str, kind: type[_Named]
-) -> Iterator[_Named]:
+def _declared(package: ModuleType, plugins: Path | None, folder: str, kind: type[_Named]) -> Iterator[_Named]:
     for module in _modules(package, plugins / folder if plugins else None):
         for name in ("DATASET", "SOURCE", "FEEDS"):
             value = getattr(module, name, ())

@@ -26,7 +26,9 @@ def filing(number: int, filed: date, *, in_facts: bool = False) -> Filed:
     return (320193, f"0000320193-26-{number:06d}", filed, NOW if in_facts else None)
 
 
-def standing(held: Holding | None, filed: list[Filed], *, since: date = date(2016, 1, 1), now: datetime = NOW) -> Standing:
+def standing(
+    held: Holding | None, filed: list[Filed], *, since: date = date(2016, 1, 1), now: datetime = NOW
+) -> Standing:
     evidence = Evidence(
         rows={"sec_filings": filed},
         holdings={"facts": {held.unit.key: held} if held else {}, "filings": {INDEX.unit.key: INDEX}},
@@ -54,7 +56,9 @@ def test_a_company_never_fetched_is_missing_and_due() -> None:
 )
 def test_a_missing_filing_makes_stale_and_after_ninety_days_very_stale(age: int, level: Freshness) -> None:
     filed = date(2026, 7, 10) - timedelta(days=age)
-    one = standing(settled(), [filing(1, filed), filing(2, date(2026, 7, 9)), filing(3, filed, in_facts=True)])
+    one = standing(
+        settled(), [filing(1, filed), filing(2, date(2026, 7, 9)), filing(3, filed, in_facts=True)]
+    )
     assert (one.level, one.days, one.missing, one.unit) == (level, age, 2, UNIT)
 
 
@@ -71,7 +75,10 @@ def test_a_company_that_stopped_filing_is_current_and_dormant() -> None:
 
 def test_what_an_old_index_says_is_unknown() -> None:
     later = NOW + timedelta(days=6)
-    assert standing(settled(), [filing(1, date(2026, 5, 1), in_facts=True)], now=later).level is Freshness.UNKNOWN
+    assert (
+        standing(settled(), [filing(1, date(2026, 5, 1), in_facts=True)], now=later).level
+        is Freshness.UNKNOWN
+    )
 
 
 def test_a_filing_whose_facts_lag_is_pending_then_looked_at_again_then_given_up() -> None:

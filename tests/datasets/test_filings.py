@@ -73,9 +73,13 @@ def test_a_day_published_again_is_read_again() -> None:
 def test_a_quarter_read_day_by_day_to_its_end_is_done() -> None:
     days = [date(2026, 6, 29), date(2026, 6, 30)]
     read = [held(f"day/{d.isoformat()}", Span(d, d), end_of_day(d)) for d in days]
-    first = held("quarter/2026/QTR2", Span(date(2026, 4, 1), date(2026, 6, 26)), end_of_day(date(2026, 6, 28)))
+    first = held(
+        "quarter/2026/QTR2", Span(date(2026, 4, 1), date(2026, 6, 26)), end_of_day(date(2026, 6, 28))
+    )
     listing = held("listing/2026/QTR2", None, end_of_day(date(2026, 7, 2)))
-    third = held("quarter/2026/QTR3", Span(date(2026, 7, 1), date(2026, 7, 17)), end_of_day(date(2026, 7, 17)))
+    third = held(
+        "quarter/2026/QTR3", Span(date(2026, 7, 1), date(2026, 7, 17)), end_of_day(date(2026, 7, 17))
+    )
     now = end_of_day(date(2026, 7, 17))
     keys = due([*read, first, listing, third], [(d, published(d)) for d in days], now)
     assert keys == ["listing/2026/QTR3"]

@@ -79,12 +79,10 @@ class World:
 
     def reset(self) -> None:
         """Let the sandbox count from zero."""
-        urllib.request.urlopen(
-            urllib.request.Request(f"{self.url}/_sandbox/reset", method="POST")
-        ).close()
+        urllib.request.urlopen(urllib.request.Request(f"{self.url}/_sandbox/reset", method="POST")).close()
 
 
-LEDGER = {"sync_jobs", "sync_items", "holdings", "schema_versions", "table_fingerprints"}
+LEDGER = {"sync_jobs", "sync_items", "holdings", "schema_versions", "table_fingerprints", "store_state"}
 TIMES = {"fetched_at", "indexed_at", "in_facts_at", "listed_at", "absent_at"}
 
 

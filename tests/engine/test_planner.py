@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import date
-
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -37,7 +35,9 @@ def plan(standings: list[Standing], setting: int | None = None) -> Plan:
 
 
 @given(st.lists(st.tuples(LEVELS, st.none() | st.integers(1, 10**6)), max_size=40))
-def test_each_due_company_is_asked_for_once_and_nobody_else(companies: list[tuple[Freshness, int | None]]) -> None:
+def test_each_due_company_is_asked_for_once_and_nobody_else(
+    companies: list[tuple[Freshness, int | None]],
+) -> None:
     standings = [company(n, level, size) for n, (level, size) in enumerate(companies, 1)]
     made = plan(standings)
     asked = [unit for step in made.steps for call in step.calls for unit in call.units]

@@ -87,7 +87,9 @@ def go_on(world: World, expected: Uninterrupted) -> float:
     assert final.returncode == 0, final.stderr
     rows = tables(world.home)
     for name, expected_rows in expected.rows.items():
-        assert rows[name] == expected_rows, name
+        lost = set(expected_rows) - set(rows[name])
+        more = set(rows[name]) - set(expected_rows)
+        assert rows[name] == expected_rows, (name, sorted(lost, key=repr)[:3], sorted(more, key=repr)[:3])
     assert set(rows) == set(expected.rows)
     first = stats["first"]
     return float(first - began) if first else 0.0

@@ -49,17 +49,22 @@ def bodies(
 
 @pytest.fixture
 def homes(tmp_path: Path, serve: Callable[..., str]) -> Callable[[str], World]:
-    """Fresh homes on one generated market."""
-    url = serve(market=COMPANIES, seed=3)
-    return lambda name: World(home=tmp_path / name / "home", url=url, now="2026-06-30")
+    """Fresh homes, each with a server of its own: some facts appear after a number of requests."""
+    return lambda name: World(
+        home=tmp_path / name / "home", url=serve(market=COMPANIES, seed=3), now="2026-06-30"
+    )
 
 
 @pytest.fixture
 def slow_homes(tmp_path: Path, serve: Callable[..., str]) -> Callable[[str], World]:
     """The same market, where the half of some bodies comes two seconds late."""
-    rule = {"kind": "slow_body", "match": "data.sec.gov/api/xbrl/companyfacts/*", "share": 0.1, "seconds": 2.0}
-    url = serve(market=COMPANIES, seed=3, faults=(rule,))
-    return lambda name: World(home=tmp_path / name / "home", url=url, now="2026-06-30")
+    match = "data.sec.gov/api/xbrl/companyfacts/*"
+    rule = {"kind": "slow_body", "match": match, "share": 0.1, "seconds": 2.0}
+    return lambda name: World(
+        home=tmp_path / name / "home",
+        url=serve(market=COMPANIES, seed=3, faults=(rule,)),
+        now="2026-06-30",
+    )
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
@@ -68,9 +73,7 @@ def test_a_few_deaths(homes: Callable[[str], World], number: signal.Signals) -> 
     deaths(homes, expected, number, 3)
 
 
-def test_a_death_inside_a_body(
-    homes: Callable[[str], World], slow_homes: Callable[[str], World]
-) -> None:
+def test_a_death_inside_a_body(homes: Callable[[str], World], slow_homes: Callable[[str], World]) -> None:
     expected = runs.uninterrupted(homes("whole"))
     bodies(slow_homes, expected, signal.SIGKILL, 1)
 

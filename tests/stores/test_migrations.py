@@ -21,7 +21,17 @@ from evertape.model.records import Batch, Record, column
 from evertape.model.store import Commit
 from evertape.model.unit import Outcome
 from evertape.stores.sqlite import SqliteStore
-from tests.conformance.store import AT, RECORDS, Reading, commit_of, holding, items_of, job, nobody, reading
+from tests.conformance.store_samples import (
+    AT,
+    RECORDS,
+    Reading,
+    commit_of,
+    holding,
+    items_of,
+    job,
+    nobody,
+    reading,
+)
 
 FROZEN = Path(__file__).with_name("frozen")
 SHIPPED = Path(__file__).resolve().parents[2] / "src" / "evertape" / "stores" / "migrations" / "sqlite"
@@ -239,14 +249,6 @@ def test_a_first_migration_and_an_idle_one_leave_no_backup(tmp_path: Path) -> No
     assert store.migrate([OLD]) == []
     store.close()
     assert not (tmp_path / "backups").exists()
-
-
-def test_another_extractor_is_told_once(tmp_path: Path) -> None:
-    store = held(tmp_path / "e.db", OLD)
-    store.migrate([OLD], extractor="1")
-    assert store.migrate([OLD], extractor="2") == ["extractor 1 is now 2"]
-    assert store.migrate([OLD], extractor="2") == []
-    store.close()
 
 
 def write_frozen(path: Path) -> None:

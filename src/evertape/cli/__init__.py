@@ -63,7 +63,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def run(arguments: Sequence[str] | None = None) -> int:
     """Run one command line; returns its exit code (see DESIGN: 0, 1, 2, 3, 4, 130)."""
     try:
-        outcome: Any = cli.main(args=list(arguments) if arguments is not None else None, standalone_mode=False)
+        outcome: Any = cli.main(
+            args=list(arguments) if arguments is not None else None, standalone_mode=False
+        )
     except click.ClickException as error:
         error.show()
         return 2

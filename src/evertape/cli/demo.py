@@ -33,7 +33,9 @@ def demo(seed: int) -> int:
     from evertape.settings import load
 
     console = show.talk()
-    console.print(f"[bold]A generated market[/bold] of {COMPANIES} companies, seed {seed}. Nothing of it is real.\n")
+    console.print(
+        f"[bold]A generated market[/bold] of {COMPANIES} companies, seed {seed}. Nothing of it is real.\n"
+    )
     with tempfile.TemporaryDirectory(prefix="evertape-demo-") as folder:
         with running(SandboxOptions(market=COMPANIES, seed=seed, today=TODAY)) as url:
             settings = dataclasses.replace(

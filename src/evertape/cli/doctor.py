@@ -35,7 +35,7 @@ class Finding:
 
 @click.command()
 @common
-def doctor(as_json: bool, log_level: str) -> int:  # noqa: ARG001
+def doctor(as_json: bool, log_level: str) -> int:
     """Look at settings, identity, home, database, archive and rate gate. Makes no request."""
     from evertape.settings import load
 
@@ -109,5 +109,7 @@ def _database(settings: Settings) -> Finding:
         what="database",
         ok=not complaints,
         seen=f"{settings.database}, {size:.1f} MB" + "".join(f"; {c}" for c in complaints),
-        advice="restore the newest file of the backups folder, or run: evertape rebuild" if complaints else "",
+        advice="restore the newest file of the backups folder, or run: evertape rebuild"
+        if complaints
+        else "",
     )

@@ -40,7 +40,7 @@ def _state(db: Database, job: Job) -> str:
 @jobs.command("list")
 @click.option("--limit", type=click.IntRange(1, 1000), default=20, show_default=True)
 @common
-def list_(limit: int, as_json: bool, log_level: str) -> None:  # noqa: ARG001
+def list_(limit: int, as_json: bool, log_level: str) -> None:
     """The latest jobs."""
     with opened(read_only=True) as db:
         found = db.store.jobs(limit)
@@ -66,7 +66,7 @@ def _told(db: Database, job: Job) -> dict[str, object]:
 @click.argument("job_id", metavar="JOB")
 @click.option("--csv", "as_csv", is_flag=True, help="All items as CSV.")
 @common
-def show_(job_id: str, as_csv: bool, as_json: bool, log_level: str) -> None:  # noqa: ARG001
+def show_(job_id: str, as_csv: bool, as_json: bool, log_level: str) -> None:
     """One job and its items. JOB may be a part of its id."""
     with opened(read_only=True) as db:
         job = db.find_job(job_id)
@@ -90,7 +90,9 @@ def _cell(value: object) -> object:
 
 def _print(db: Database, job: Job, items: list[Item]) -> None:
     console = show.answer()
-    console.print(f"job {job.id}: {job.kind} {job.target}, {_state(db, job)}, process {job.owner.pid} on {job.owner.host}")
+    console.print(
+        f"job {job.id}: {job.kind} {job.target}, {_state(db, job)}, process {job.owner.pid} on {job.owner.host}"
+    )
     rows = [
         (i.label, i.state.value, i.attempt, i.requests, megabytes(i.fetched), i.stored, i.error_kind, i.error)
         for i in items

@@ -103,7 +103,7 @@ def shown(db: Database, console: Console, *, quiet: bool = False) -> Iterator[Pr
             db.on_event = before
 
 
-def _plain(progress: Progress, console: Console, before):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _plain(progress: Progress, console: Console, before):  # type: ignore[no-untyped-def]
     spoken = time.monotonic()
 
     def on_event(event: Event) -> None:

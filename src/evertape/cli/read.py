@@ -14,9 +14,13 @@ STATEMENTS = ("income", "balance", "cash_flow")
 
 @click.command()
 @click.argument("symbol")
-@click.option("--statement", type=click.Choice(STATEMENTS), help="One of the three; all where nothing is said.")
+@click.option(
+    "--statement", type=click.Choice(STATEMENTS), help="One of the three; all where nothing is said."
+)
 @click.option("--period", type=click.Choice(["quarter", "annual"]), help="Both where nothing is said.")
-@click.option("--limit", type=click.IntRange(1, 1000), help="The latest N periods; all in JSON, 6 in a table.")
+@click.option(
+    "--limit", type=click.IntRange(1, 1000), help="The latest N periods; all in JSON, 6 in a table."
+)
 @common
 def statements(
     symbol: str,
@@ -24,7 +28,7 @@ def statements(
     period: str | None,
     limit: int | None,
     as_json: bool,
-    log_level: str,  # noqa: ARG001
+    log_level: str,
 ) -> int:
     """A company's standardized statements, the latest period first.
 
@@ -53,7 +57,15 @@ def table(names: tuple[str, ...], rows: list[tuple[object, ...]], label: str, ci
     currency = rows[0][at["currency"]]
     console = show.answer()
     heads = ["", *(f"{row[at['report_date']]} {row[at['fiscal_period']]}" for row in rows)]
-    plain = {"report_date", "period_type", "fiscal_year", "fiscal_period", "filed_date", "accession_number", "currency"}
+    plain = {
+        "report_date",
+        "period_type",
+        "fiscal_year",
+        "fiscal_period",
+        "filed_date",
+        "accession_number",
+        "currency",
+    }
     body: list[list[object]] = [
         [name, *(_number(name, row[at[name]], str(row[at["derived"]] or "")) for row in rows)]
         for name in names
@@ -80,7 +92,7 @@ def _number(name: str, value: object, derived: str) -> str:
 @click.option("--scope", type=click.Choice(["sp500", "all"]), default="all", show_default=True)
 @click.option("--limit", type=click.IntRange(1, 100_000), default=50, show_default=True)
 @common
-def universe(symbol: str | None, scope: str, limit: int, as_json: bool, log_level: str) -> int:  # noqa: ARG001
+def universe(symbol: str | None, scope: str, limit: int, as_json: bool, log_level: str) -> int:
     """Companies and their listings, the largest first; or one company by ticker or CIK."""
     present = "l.absent_at IS NULL"
     parameters: list[object] = []

@@ -85,7 +85,9 @@ def _confirmed(yes: bool, check_only: bool) -> bool:
     if yes:
         return True
     if not sys.stdin.isatty():
-        raise NotConfirmed("stale, and there is no terminal to ask at; add --yes to fetch, or --check to only look")
+        raise NotConfirmed(
+            "stale, and there is no terminal to ask at; add --yes to fetch, or --check to only look"
+        )
     while True:
         answer = input("Fetch this now? [y/n] ").strip().lower()
         if answer in ("y", "yes"):

@@ -17,11 +17,19 @@ MARKET_DAY = date(2026, 6, 30)
 @click.option("--data", type=click.Path(path_type=Path), help="A recorded tree: DIR/HOST/PATH[.gz].")
 @click.option("--market", type=click.IntRange(1, 20_000), help="Generate a market of N companies.")
 @click.option("--seed", type=int, default=1, show_default=True)
-@click.option("--today", type=Day(), default=MARKET_DAY, show_default=True, help="The generated market's day.")
-@click.option("--port", type=click.IntRange(0, 65_535), default=0, show_default=True, help="0 picks a free one.")
-@click.option("--limit", type=click.IntRange(1), help="Refuse more requests a second than this, as the SEC does.")
+@click.option(
+    "--today", type=Day(), default=MARKET_DAY, show_default=True, help="The generated market's day."
+)
+@click.option(
+    "--port", type=click.IntRange(0, 65_535), default=0, show_default=True, help="0 picks a free one."
+)
+@click.option(
+    "--limit", type=click.IntRange(1), help="Refuse more requests a second than this, as the SEC does."
+)
 @click.option("--faults", type=click.Path(path_type=Path), help="A fault plan as JSON.")
-@click.option("--fail", type=click.FloatRange(0, 1), default=0.0, help="Share of answers that fail, all kinds.")
+@click.option(
+    "--fail", type=click.FloatRange(0, 1), default=0.0, help="Share of answers that fail, all kinds."
+)
 def sandbox(
     data: Path | None,
     market: int | None,

@@ -41,14 +41,17 @@ def check(console: Console, report: CheckReport) -> None:
     very = f"  ({report.very_stale} of them for over 90 days)" if report.very_stale else ""
     counts.add_row("stale", f"{report.stale}{very}")
     counts.add_row("missing", str(report.missing))
-    counts.add_row("pending", f"{report.pending}{'  (filed, facts not published yet)' if report.pending else ''}")
+    counts.add_row(
+        "pending", f"{report.pending}{'  (filed, facts not published yet)' if report.pending else ''}"
+    )
     counts.add_row("unknown", str(report.unknown))
     counts.add_row("fresh", "-" if report.freshness is None else f"{report.freshness} %")
     counts.add_row("rows held", ", ".join(f"{n} {name}" for name, n in report.rows.items()))
     counts.add_row("last update", moment(report.last_update))
     for stale in report.most_stale:
         counts.add_row(
-            "most stale", f"{escape(stale.label)}: {stale.missing} filings missing, the oldest for {stale.days} days"
+            "most stale",
+            f"{escape(stale.label)}: {stale.missing} filings missing, the oldest for {stale.days} days",
         )
     if report.more_stale:
         counts.add_row("", f"and {report.more_stale} more")
@@ -89,12 +92,15 @@ def job(console: Console, report: JobReport) -> None:
         console.print(f"  note: {escape(note)}")
     if report.failed_by_kind:
         console.print(
-            "  failed by kind: " + ", ".join(f"{kind} {n}" for kind, n in sorted(report.failed_by_kind.items()))
+            "  failed by kind: "
+            + ", ".join(f"{kind} {n}" for kind, n in sorted(report.failed_by_kind.items()))
         )
     for failure in report.failures[:FAILURES_SHOWN]:
         console.print(f"  {escape(failure.label)}: {failure.kind}: {escape(failure.message)}")
     if len(report.failures) > FAILURES_SHOWN:
-        console.print(f"  and {len(report.failures) - FAILURES_SHOWN} more: evertape jobs show {report.job_id}")
+        console.print(
+            f"  and {len(report.failures) - FAILURES_SHOWN} more: evertape jobs show {report.job_id}"
+        )
     if report.failed:
         console.print(f"  again, failed ones only: evertape jobs retry {report.job_id}")
     if report.remaining:
@@ -104,8 +110,8 @@ def job(console: Console, report: JobReport) -> None:
 def rows(console: Console, names: Sequence[str], values: Sequence[Sequence[object]], title: str = "") -> None:
     """A plain table."""
     table = Table(title=title or None, title_justify="left", box=None, pad_edge=False, header_style="bold")
-    for name in names:
-        table.add_column(name, overflow="fold")
+    for position, name in enumerate(names):
+        table.add_column(name, overflow="fold", no_wrap=position == 0)
     for row in values:
         table.add_row(*("" if value is None else escape(str(value)) for value in row))
     console.print(table)

@@ -26,7 +26,7 @@ def status(
     scope: str | None,
     since: date,
     as_json: bool,
-    log_level: str,  # noqa: ARG001
+    log_level: str,
 ) -> int:
     """Say what is held and how fresh it is, without a request.
 
@@ -86,7 +86,9 @@ def _company(db: Database, symbol: str, as_json: bool) -> int:
         print_json({"standing": standing, "holding": held, "rows": told.report.rows, "filings": filings})
         return 0
     console = show.answer()
-    console.print(f"{label} (CIK {cik}): {standing.level.value}{'  ' + standing.reason if standing.reason else ''}")
+    console.print(
+        f"{label} (CIK {cik}): {standing.level.value}{'  ' + standing.reason if standing.reason else ''}"
+    )
     if held:
         console.print(f"facts checked {moment(held.checked_at)}, source {held.source}, {held.outcome.value}")
     console.print("rows held: " + ", ".join(f"{n} {table}" for table, n in told.report.rows.items()))

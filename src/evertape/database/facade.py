@@ -133,7 +133,9 @@ class Database:
         """
         return await self.workshop.run("refresh", plan, workers=workers)
 
-    def refresh(self, target: str = "financials", *, workers: int = 10, **chosen: Any) -> report.JobReport | None:
+    def refresh(
+        self, target: str = "financials", *, workers: int = 10, **chosen: Any
+    ) -> report.JobReport | None:
         """Check, then fetch what is due without asking; None where all is current.
 
         Args:
@@ -168,7 +170,9 @@ class Database:
         query, parameters = statements.query(int(cik), label, statement=statement, period=period)
         return self.store.sql(query, parameters)
 
-    def statements(self, symbol: str, *, statement: str | None = None, period: str | None = None) -> pd.DataFrame:
+    def statements(
+        self, symbol: str, *, statement: str | None = None, period: str | None = None
+    ) -> pd.DataFrame:
         """A company's standardized statements as a frame, the latest period first.
 
         Args:

@@ -76,7 +76,10 @@ class Survey:
         for dataset in datasets:
             if dataset.due is None:
                 continue
-            rows = {table_of(w.record).name: self._store.read(w.record, w.columns, w.where) for w in dataset.wanted}
+            rows = {
+                table_of(w.record).name: self._store.read(w.record, w.columns, w.where)
+                for w in dataset.wanted
+            }
             holdings = {n: self._store.holdings(n) for n in (dataset.name, *dataset.needs)}
             standings += dataset.due(Evidence(rows=rows, holdings=holdings), asked, self._clock.now())
         return standings
@@ -126,9 +129,7 @@ class Survey:
         members = self._store.read(
             Membership, ("symbol", "cik"), (Condition(column="index_name", op="=", value="sp500"), _PRESENT)
         )
-        return Asked(
-            companies=selection.by_scope(scope, listings, members), scope=scope, since=chosen.since
-        )
+        return Asked(companies=selection.by_scope(scope, listings, members), scope=scope, since=chosen.since)
 
     def held(self, since: date) -> Asked:
         """The companies of which facts were looked for."""

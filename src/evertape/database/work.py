@@ -62,7 +62,9 @@ class Workshop:
         if self._runner is not None:
             self._runner.stop()
 
-    async def run(self, kind: str, plan: Plan, *, workers: int = 10, parent: str | None = None) -> report.JobReport:
+    async def run(
+        self, kind: str, plan: Plan, *, workers: int = 10, parent: str | None = None
+    ) -> report.JobReport:
         """Enter a plan as a job and run it to its end."""
         job = self._job(kind, plan, parent)
         self._transport()
@@ -76,7 +78,11 @@ class Workshop:
             self._store.set_wish(job.id, Wish.RUN)
             return report.job_report(job, self._store.items(job.id))
         taken = dataclasses.replace(
-            job, owner=this_owner(), state=JobState.RUNNING, wish=Wish.RUN, heartbeat_at=self._clock.real_now()
+            job,
+            owner=this_owner(),
+            state=JobState.RUNNING,
+            wish=Wish.RUN,
+            heartbeat_at=self._clock.real_now(),
         )
         self._transport()
         self._store.take_job(taken, living)

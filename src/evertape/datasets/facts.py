@@ -83,7 +83,8 @@ def _standing(company: _Company, since: date, now: datetime) -> Standing:
     today = new_york_date(now)
     held = company.held
     missing = sorted(
-        (f for f in company.filings if not f.in_facts and f.filed >= since), key=lambda f: (f.filed, f.accession)
+        (f for f in company.filings if not f.in_facts and f.filed >= since),
+        key=lambda f: (f.filed, f.accession),
     )
     accessions = tuple(f.accession for f in missing)
     unit = Unit("facts", company.cik)
@@ -150,7 +151,9 @@ def _expected_size(held: Holding | None, missing: int) -> int | None:
     return round(held.size * (1 + GROWTH) ** missing)
 
 
-def settle(unit: Unit, seen: Mapping[str, object] | None, awaited: Sequence[str], was: Holding | None, at: datetime) -> Holding:
+def settle(
+    unit: Unit, seen: Mapping[str, object] | None, awaited: Sequence[str], was: Holding | None, at: datetime
+) -> Holding:
     """The coverage that an answer settles.
 
     Args:

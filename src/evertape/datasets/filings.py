@@ -126,7 +126,9 @@ def _quarter(name: str, evidence: Evidence, now: datetime) -> list[Standing]:
     past = span.end < today
     listing = held.get(f"listing/{name}")
     quarter = held.get(f"quarter/{name}")
-    watching = any(key.startswith("day/") and h.unit.span and span.covers(h.unit.span) for key, h in held.items())
+    watching = any(
+        key.startswith("day/") and h.unit.span and span.covers(h.unit.span) for key, h in held.items()
+    )
     if past and not watching and not (quarter and _is_complete(quarter, span)):
         return [_index(f"quarter/{name}", span, "not read to its end")]
     if listing is None or now - listing.checked_at >= LISTING_AGE:

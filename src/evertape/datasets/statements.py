@@ -101,16 +101,12 @@ class CashFlowStatement(_Period):
 
 RECORDS: tuple[type[Record], ...] = (IncomeStatement, BalanceSheet, CashFlowStatement)
 STATEMENTS = {"income": IncomeStatement, "balance": BalanceSheet, "cash_flow": CashFlowStatement}
-_SHARED = tuple(
-    name for name in table_of(IncomeStatement).names if name in set(table_of(BalanceSheet).names)
-)
+_SHARED = tuple(name for name in table_of(IncomeStatement).names if name in set(table_of(BalanceSheet).names))
 
 
 def derive(batches: Sequence[Batch], _now: datetime) -> Sequence[Batch]:
     """Statements of the companies whose facts are in the batches."""
-    filed = {
-        row[1]: (row[3], row[2]) for batch in batches if batch.record is Filing for row in batch.rows
-    }
+    filed = {row[1]: (row[3], row[2]) for batch in batches if batch.record is Filing for row in batch.rows}
     rows: dict[type[Record], list[Row]] = {record: [] for record in RECORDS}
     for batch in batches:
         if batch.record is Fact:
@@ -182,9 +178,7 @@ def _joined(marks: str) -> str:
         for name in _SHARED
         if name not in ("cik", "derived", *keys)
     )
-    own = ", ".join(
-        f"{alias[t.name]}.{name}" for t in tables for name in t.names if name not in _SHARED
-    )
+    own = ", ".join(f"{alias[t.name]}.{name}" for t in tables for name in t.names if name not in _SHARED)
     derived = " || ' ' || ".join(f"COALESCE({alias[t.name]}.derived, '')" for t in tables)
     joins = " ".join(
         f"LEFT JOIN {t.name} {alias[t.name]} ON {alias[t.name]}.cik = ? "

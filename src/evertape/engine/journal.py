@@ -25,7 +25,9 @@ def journal(path: Path, level: str) -> Emit:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         handler = RotatingFileHandler(path, maxBytes=MOST_BYTES, backupCount=1, encoding="utf-8")
     except OSError as error:
-        raise StoreError(f"{path.parent} cannot be written ({error.strerror}); choose another EVERTAPE_HOME") from error
+        raise StoreError(
+            f"{path.parent} cannot be written ({error.strerror}); choose another EVERTAPE_HOME"
+        ) from error
     logger = logging.getLogger(f"evertape.{path}")
     logger.propagate = False
     for old in list(logger.handlers):

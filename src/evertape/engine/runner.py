@@ -24,6 +24,8 @@ GRACE = 5.0
 """Seconds that requests on the wire are given once a job is asked to stop."""
 BEAT = 0.5
 """Seconds between two heartbeats, which is also how soon a wish is noticed."""
+PATIENCE = 30.0
+"""Seconds for which a write is tried again while somebody else writes."""
 _STATES = {
     Outcome.SETTLED: ItemState.DONE,
     Outcome.NOTHING: ItemState.NOTHING,
@@ -105,7 +107,9 @@ class Runner:
             JobStarted(job_id=self._job.id, kind=self._job.kind, total=len(due), at=clock.real_now())
         )
         beat = asyncio.create_task(self._beat())
-        workers = [asyncio.create_task(self._worker()) for _ in range(max(1, min(self._work.workers, len(due))))]
+        workers = [
+            asyncio.create_task(self._worker()) for _ in range(max(1, min(self._work.workers, len(due))))
+        ]
         try:
             await self._finish(workers)
         finally:
@@ -210,7 +214,7 @@ class Runner:
         )
         commit = await asyncio.to_thread(commit_of, self._work.datasets, call, pages, replies[-1])
         if replies[-1].origin == "archive":
-            commit = await asyncio.to_thread(self._keeping_coverage, commit)
+            commit = await asyncio.to_thread(_keeping_coverage, self._work, commit)
         await self._settle(spent, commit, _outcome(pages), tuple(n for p in pages for n in p.notes))
 
     async def _read(self, call: Call, replies: list[Reply]) -> tuple[Reply, list[Page]]:
@@ -237,22 +241,11 @@ class Runner:
         held = self._work.store.holdings(units[0].dataset, [unit.key for unit in units]) if units else {}
         return list(self._work.feeds[reply.call.feed].read(reply, held))
 
-    def _keeping_coverage(self, commit: Commit) -> Commit:
-        """An old answer read again says nothing new about what is covered."""
-        held = {
-            (h.unit.dataset, h.unit.key)
-            for name in {h.unit.dataset for h in commit.holdings}
-            if self._work.datasets[name].derived is None
-            for h in self._work.store.holdings(name).values()
-        }
-        new = [h for h in commit.holdings if (h.unit.dataset, h.unit.key) not in held]
-        return replace(commit, holdings=new)
-
     async def _settle(self, item: Item, commit: Commit, outcome: Outcome, notes: tuple[str, ...]) -> None:
         done = replace(item, state=_STATES[outcome], finished_at=self._work.clock.real_now())
         done = replace(done, stored=sum(len(batch.rows) for batch in commit.batches))
         self._notes.extend(notes)
-        await self._persist(lambda: self._work.store.commit(replace(commit, items=(done,))))
+        await _persist(lambda: self._work.store.commit(replace(commit, items=(done,))))
         self._work.emit(
             ItemSettled(
                 position=item.position,
@@ -290,19 +283,32 @@ class Runner:
         )
 
     async def _write(self, item: Item) -> None:
-        await self._persist(lambda: self._work.store.set_items([item]))
+        await _persist(lambda: self._work.store.set_items([item]))
 
-    async def _persist(self, write: Callable[[], object]) -> None:
-        """Write off the loop; a busy database is tried again for half a minute."""
-        until = time.monotonic() + 30
-        while True:
-            try:
-                await asyncio.shield(asyncio.to_thread(write))
-                return
-            except Busy:
-                if time.monotonic() > until:
-                    raise
-                await asyncio.sleep(0.2)
+
+async def _persist(write: Callable[[], object]) -> None:
+    """Write off the loop; a busy database is tried again for half a minute."""
+    until = time.monotonic() + PATIENCE
+    while True:
+        try:
+            await asyncio.shield(asyncio.to_thread(write))
+            return
+        except Busy:
+            if time.monotonic() > until:
+                raise
+            await asyncio.sleep(0.2)
+
+
+def _keeping_coverage(work: Work, commit: Commit) -> Commit:
+    """An old answer read again says nothing new about what is covered."""
+    held = {
+        (h.unit.dataset, h.unit.key)
+        for name in {h.unit.dataset for h in commit.holdings}
+        if work.datasets[name].derived is None
+        for h in work.store.holdings(name).values()
+    }
+    new = [h for h in commit.holdings if (h.unit.dataset, h.unit.key) not in held]
+    return replace(commit, holdings=new)
 
 
 def commit_of(datasets: Mapping[str, Dataset], call: Call, pages: Sequence[Page], reply: Reply) -> Commit:

@@ -22,7 +22,9 @@ def near(symbol: str, known: Sequence[str]) -> list[str]:
     return difflib.get_close_matches(symbol, known, n=3, cutoff=0.5)
 
 
-def by_symbols(symbols: Sequence[str], listings: Sequence[Row], names: Mapping[int, str]) -> Mapping[str, str]:
+def by_symbols(
+    symbols: Sequence[str], listings: Sequence[Row], names: Mapping[int, str]
+) -> Mapping[str, str]:
     """Tickers or CIKs to companies.
 
     Args:

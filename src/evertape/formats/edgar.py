@@ -16,9 +16,7 @@ import msgspec
 _NEW_YORK = ZoneInfo("America/New_York")
 
 PERIODIC_FORMS = frozenset(
-    form + amended
-    for form in ("10-K", "10-Q", "20-F", "40-F", "10-KT", "10-QT")
-    for amended in ("", "/A")
+    form + amended for form in ("10-K", "10-Q", "20-F", "40-F", "10-KT", "10-QT") for amended in ("", "/A")
 )
 """Forms that carry financial statements for a period (XBRL is required in all of them)."""
 

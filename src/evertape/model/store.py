@@ -36,9 +36,7 @@ class Store(Protocol):
     Methods are synchronous and may be called from any thread.
     """
 
-    def migrate(
-        self, records: Sequence[type[Record]], *, rebuildable: Collection[str] = ()
-    ) -> Sequence[str]:
+    def migrate(self, records: Sequence[type[Record]], *, rebuildable: Collection[str] = ()) -> Sequence[str]:
         """Bring the tables to what the record types declare, after a backup where anything is
         changed; returns what was done. Tables named `rebuildable` may be dropped and made anew.
         Raises SchemaMismatch for a newer database."""

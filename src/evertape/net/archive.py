@@ -301,4 +301,11 @@ class Archive:
             if self._shelf and call.archive and whole.status == 200:
                 await asyncio.to_thread(self._shelf.put, whole)
             return replace(whole, call=call, attempts=whole.attempts + reply.attempts)
-        return replace(kept, at=reply.at, wire=reply.wire, attempts=reply.attempts, elapsed=reply.elapsed)
+        return replace(
+            kept,
+            at=reply.at,
+            wire=reply.wire,
+            attempts=reply.attempts,
+            elapsed=reply.elapsed,
+            origin="wire",
+        )

@@ -26,11 +26,16 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _announce(url: str) -> None:
+    sys.stdout.write(f"{url}\n")
+    sys.stdout.flush()
+
+
 def main() -> int:
     """Serve; the first line of stdout is the URL. Returns 2 after a complaint on stderr."""
     options = SandboxOptions(**vars(_parser().parse_args()))
     try:
-        serve(options, lambda url: print(url, flush=True))
+        serve(options, _announce)
     except SandboxError as error:
         sys.stderr.write(f"{error}\n")
         return 2

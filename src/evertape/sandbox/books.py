@@ -240,6 +240,7 @@ def _move_cash(flow: Mapping[str, int], state: _State, shape: _Shape, draw: rand
     investing = -spending - purchases
     borrowed = -int(state.long_debt * draw.uniform(-0.03, 0.05))
     floor = int(size * 0.3)
+    # New debt is what keeps cash above its floor.
     borrowed += max(0, floor - (state.cash + operating + investing + borrowed - dividends - buybacks))
     shifted = int(state.long_debt * draw.uniform(-0.01, 0.012))
     financing = borrowed - dividends - buybacks

@@ -18,7 +18,7 @@ from evertape.sandbox.tags import Series, parts_of_debt, series_of, words_of
 Chunks = dict[tuple[str, str], dict[str, list[str]]]
 """JSON text of facts, by (taxonomy, tag) and unit."""
 _POOL = 997
-_POOLS = 8
+_POOLS = 4
 
 
 class Slot(NamedTuple):
@@ -34,11 +34,11 @@ class Slot(NamedTuple):
 class Pattern:
     """The facts of one tag as text with a hole for each value: most tags of a company share few of them."""
 
-    def __init__(self, slots: list[Slot], filings: Sequence[Filing], *, frames: bool) -> None:
+    def __init__(self, slots: list[Slot], origins: Sequence[str], *, frames: bool) -> None:
         self.slots = sorted(slots)
         newest = {(slot.first, slot.last): slot.number for slot in self.slots} if frames else {}
         self._text = ",".join(
-            _fact_text(slot, filings[slot.number], newest.get((slot.first, slot.last)) == slot.number)
+            _fact_text(slot, origins[slot.number], newest.get((slot.first, slot.last)) == slot.number)
             for slot in self.slots
         )
         keys = [(slot.first * 61 + slot.last * 7) % _POOL for slot in self.slots]
@@ -59,13 +59,12 @@ def _picker(keys: list[int]) -> Callable[[Sequence[int]], tuple[int, ...]]:
     return lambda pool: tuple(pool[key] for key in keys)
 
 
-def _fact_text(slot: Slot, filing: Filing, newest: bool) -> str:
+def _fact_text(slot: Slot, origin: str, newest: bool) -> str:
     start = f'"start":"{slot.start}",' if slot.start else ""
     frame = _frame(slot) if newest else ""
-    return f'{{{start}"end":"{slot.end}","val":%s,{_origin_text(filing)}{frame}}}'
+    return f'{{{start}"end":"{slot.end}","val":%s,{origin}{frame}}}'
 
 
-@cache
 def _origin_text(filing: Filing) -> str:
     year, period = json.dumps(filing.fiscal_year), json.dumps(filing.fiscal_period)
     return (
@@ -99,6 +98,7 @@ class FactsWriter:
         self._company = company
         self._profile: Profile = company.profile
         self._filings = [filing for filing in filings if filing.in_facts]
+        self._origins = [_origin_text(filing) for filing in self._filings]
         self._frames = "no-frame" not in company.profile.traps
         self._starts = [quarter.start.isoformat() for quarter in company.quarters]
         self._ends = [quarter.end.isoformat() for quarter in company.quarters]
@@ -145,7 +145,7 @@ class FactsWriter:
                 )
                 if company.carries(self._filings[slot.number], series.line, (slot.first, slot.last))
             ]
-            self._patterns[key] = Pattern(slots, self._filings, frames=self._frames)
+            self._patterns[key] = Pattern(slots, self._origins, frames=self._frames)
         return self._patterns[key]
 
     def _special(self, line: str) -> bool:
@@ -186,7 +186,7 @@ class FactsWriter:
             dollars = [
                 round(self._company.value(filing, series.line, (s.first, s.last)) / 30.5) for s in slots
             ]
-            pattern = Pattern(slots, self._filings, frames=self._frames)
+            pattern = Pattern(slots, self._origins, frames=self._frames)
             if slots:
                 chunks[series.taxonomy, series.tag].setdefault("USD", []).append(pattern.filled(dollars))
 
@@ -200,13 +200,13 @@ class FactsWriter:
         unit = self._profile.unit
         pools = [
             [int(draw.random() * 10**exponent) * unit for _ in range(_POOL)]
-            for exponent in (2.0, 2.5, 3.0, 3.5, 4.0, 4.5, 5.0, 5.5)
+            for exponent in (1.5, 2.0, 3.0, 4.0)
         ]
         taxonomy = "ifrs-full" if "ifrs-annual" in self._profile.traps else "us-gaap"
         for tag, statement, number in padding_tags():
-            shape = draw.randrange(12)
+            shape = draw.randrange(14)
             pattern = self._padding_pattern(statement, shape)
-            if shape == 11 or not pattern.slots:
+            if shape >= 8 or not pattern.slots:
                 continue
             pool, turn = pools[number % _POOLS], draw.randrange(_POOL)
             text = pattern.picked(pool[turn:] + pool[:turn])
@@ -218,12 +218,14 @@ class FactsWriter:
             count = len(self._filings)
             first = count * shape // 12
             last = count if shape == 0 else min(count, first + count // 4 + 1)
-            within = set(self._filings[first:last])
+            within = {filing.accession for filing in self._filings[first:last]}
             annual = shape == 10
             slots = list(
-                self._slots(statement, lambda f: f in within and f.role == "report" and f.annual >= annual)
+                self._slots(
+                    statement, lambda f: f.accession in within and f.role == "report" and f.annual >= annual
+                )
             )
-            self._patterns[key] = Pattern(slots, self._filings, frames=self._frames)
+            self._patterns[key] = Pattern(slots, self._origins, frames=self._frames)
         return self._patterns[key]
 
     def _write_extras(self, chunks: Chunks) -> None:
@@ -254,7 +256,7 @@ class FactsWriter:
                 slots = [
                     Slot(self._ends[y.last], self._starts[y.first], number, y.first, y.last) for y in years
                 ]
-                pattern = Pattern(slots, self._filings, frames=False)
+                pattern = Pattern(slots, self._origins, frames=False)
                 values = [
                     round(self._company.value(filing, "net_income", (s.first, s.last)) / 1_000_000, 1)
                     for s in pattern.slots
@@ -270,7 +272,7 @@ class FactsWriter:
             slots = [
                 Slot(self._ends[last], self._starts[first], number, first, last) for first in (0, last - 7)
             ]
-            pattern = Pattern(slots, self._filings, frames=False)
+            pattern = Pattern(slots, self._origins, frames=False)
             for line, tag in (("net_income", "NetIncomeLoss"), ("income_tax", "IncomeTaxExpenseBenefit")):
                 values = [self._company.value(filing, line, (s.first, s.last)) for s in pattern.slots]
                 chunks["us-gaap", tag]["USD"].append(pattern.filled(values))

@@ -93,6 +93,7 @@ class FaultPlan:
                 if self._used[number] >= rule.count:
                     continue
                 self._used[number] += 1
+            # The draw depends on which request of the path it is: trying again helps in the end.
             if rule.share is not None and _draw(self.seed, name, nth, number) >= rule.share:
                 continue
             pick = int(_draw(self.seed, name, nth, number, "kind") * len(rule.faults))

@@ -77,6 +77,7 @@ def periods(calendar: Calendar) -> tuple[list[Quarter], list[Year]]:
         for position, end in enumerate(ends):
             quarters.append(Quarter(start, end, position, len(years) - 1))
             start = end + timedelta(days=1)
+        # The quarters between the old year end and the new one are a year of their own kind.
         if label == calendar.changed_in and calendar.changed_to is not None:
             month = calendar.changed_to
             between = (month - calendar.month) % 12 // 3

@@ -27,9 +27,10 @@ number of machines used to submit requests. Once the rate of requests has droppe
 minutes, the user may resume accessing content on SEC.gov.</p>
 <p>This page comes from a sandbox, not from the SEC.</p>"""
 
-_UNDECLARED = """<p>To allow for equitable access to all users, SEC reserves the right to limit requests originating
-from undeclared automated tools. Your request has been identified as part of a network of automated tools outside
-of the acceptable policy and will be managed until action is taken to declare your traffic.</p>
+_UNDECLARED = """<p>To allow for equitable access to all users, SEC reserves the right to limit requests
+originating from undeclared automated tools. Your request has been identified as part of a network of
+automated tools outside of the acceptable policy and will be managed until action is taken to declare your
+traffic.</p>
 <p>Please declare your traffic by updating your user agent to include company specific information.</p>
 <p>This page comes from a sandbox, not from the SEC.</p>"""
 

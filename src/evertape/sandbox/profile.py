@@ -128,4 +128,6 @@ def _calendar(traps: tuple[str, ...], draw: random.Random) -> Calendar:
         return Calendar(month=draw.choice((11, 8)), first_year=first)
     if {"ifrs-annual", "moved-to-ifrs", "dormant", "bank", "insurer"} & set(traps):
         return Calendar(month=12, first_year=min(first, 2014))
+    if {"tag-migration", "stale-tag"} & set(traps):
+        first = min(first, 2013)
     return Calendar(month=month, first_year=first)

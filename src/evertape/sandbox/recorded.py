@@ -30,6 +30,7 @@ class RecordedTree:
     def _file(self, name: str) -> Path | None:
         if "\0" in name or "\\" in name or any(part in ("", ".", "..") for part in name.split("/")):
             return None
+        # resolve() follows links, so a link that leads out of the tree is refused as well.
         found = (self._root / name).resolve()
         return found if found.is_relative_to(self._root) and found.is_file() else None
 

@@ -55,6 +55,7 @@ class Company:
         """False for the cells that a filing leaves out although it reports the period."""
         if filing.role == "amendment":
             return line in AMENDED_LINES
+        # The half-year operand is missing from its own 10-Q and comes a year later as a comparative.
         late = "half-year-later" in self.profile.traps and line in LATE_LINES
         if late and span[0] != INSTANT and span[1] == span[0] + 1 and filing.quarter == span[1]:
             return filing.year not in (REVISED_YEAR, REVISED_YEAR + 1)

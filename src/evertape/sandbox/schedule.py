@@ -78,6 +78,7 @@ def filings_of(
         if quarter.end >= today or (profile.last_year is not None and quarter.end.year > profile.last_year):
             break
         drafts.extend(_around(profile, number, quarter, years))
+    # Numbers count all drafts, also those after today, so that an accession never changes later.
     drafts.sort(key=lambda draft: draft.filed)
     count: Counter[int] = Counter()
     filings = []
@@ -95,6 +96,7 @@ def _around(profile: Profile, number: int, quarter: Quarter, years: Sequence[Yea
     annual = number == year.last
     draw = profile.random(f"filed:{number}")
     delay = draw.randrange(40, 60) if annual else draw.randrange(24, 40)
+    # These filers report in the last days of June, so that a market as of 06-30 shows the trap.
     if quarter.end.month in (2, 5, 8, 11) and profile.calendar.month in (11, 8) and not annual:
         delay = draw.randrange(22, 29)
     if profile.annual_only:

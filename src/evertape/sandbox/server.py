@@ -52,6 +52,11 @@ class Sandbox:
         app.router.add_route("*", "/{rest:.*}", self._serve)
         return app
 
+    def warm(self) -> None:
+        """Begin what the first requests will need; returns at once."""
+        if self._market is not None:
+            self._builder.submit(self._market.warm)
+
     async def _serve(self, request: web.Request) -> web.StreamResponse:
         arrived = time.monotonic()
         host, _, path = request.path.lstrip("/").partition("/")
@@ -209,6 +214,7 @@ async def run(options: SandboxOptions, ready: Callable[[str], None], stop: async
         except OSError as error:
             message = f"cannot listen on 127.0.0.1:{options.port} ({error.strerror}); give another --port"
             raise SandboxError(message) from error
+        sandbox.warm()
         ready(f"http://127.0.0.1:{runner.addresses[0][1]}")
         await stop.wait()
     finally:

@@ -90,6 +90,7 @@ def _alone(
 ) -> int | float | None:
     """A quarter's figure: as reported, or the longer span less the shorter of the same start."""
     number, first = filing.quarter, company.years[filing.year].first
+    # Shares, averages and per-share figures are never subtracted.
     direct = newest.value(statement, (number, number), line)
     if direct is not None or line in PER_SHARE:
         return direct

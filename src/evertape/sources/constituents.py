@@ -83,9 +83,7 @@ def read(reply: Reply, held: Mapping[str, Holding]) -> Iterator[Page]:
         )
         for m in members
     }
-    truth = Truth(
-        record=universe.Membership, where=(Condition(column="index_name", op="=", value="sp500"),)
-    )
+    truth = Truth(record=universe.Membership, where=(Condition(column="index_name", op="=", value="sp500"),))
     yield Page(
         batches=(Batch(record=universe.Membership, rows=list(rows.values())),),
         truths=(truth,),

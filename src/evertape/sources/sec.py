@@ -32,9 +32,7 @@ def refusal(reply: Reply) -> Refusal | None:
     """
     head = reply.body[:4096].lower()
     if b"request rate threshold exceeded" in head:
-        return Refusal(
-            kind="throttled", reason="the SEC says: Request Rate Threshold Exceeded", pause=_PAUSE
-        )
+        return Refusal(kind="throttled", reason="the SEC says: Request Rate Threshold Exceeded", pause=_PAUSE)
     if b"undeclared automated tool" in head:
         return Refusal(
             kind="denied",
@@ -75,14 +73,23 @@ def _call(feed: str, url: str, standing: Standing, **more: object) -> Call:
     if standing.unit is None:
         raise ValueError(f"{standing.key} is not due")
     return Call(
-        source="sec", feed=feed, url=url, units=(standing.unit,), label=standing.label, **more  # type: ignore[arg-type]
+        source="sec",
+        feed=feed,
+        url=url,
+        units=(standing.unit,),
+        label=standing.label,
+        **more,  # type: ignore[arg-type]
     )
 
 
 def ask_tickers(standings: Sequence[Standing]) -> Sequence[Call]:
     """One call for the whole ticker file."""
     url = f"{_WWW}/files/company_tickers_exchange.json"
-    return [_call("sec.tickers", url, s, conditional=True, archive=True) for s in standings if s.key == universe.TICKERS]
+    return [
+        _call("sec.tickers", url, s, conditional=True, archive=True)
+        for s in standings
+        if s.key == universe.TICKERS
+    ]
 
 
 def read_tickers(reply: Reply, _held: Mapping[str, Holding]) -> Iterator[Page]:
@@ -112,7 +119,9 @@ def read_tickers(reply: Reply, _held: Mapping[str, Holding]) -> Iterator[Page]:
             Batch(record=universe.Stock, rows=list(stocks.values())),
             Batch(record=universe.Listing, rows=list(listings.values())),
         ),
-        truths=(Truth(record=universe.Listing, where=(Condition(column="source", op="=", value="sec.tickers"),)),),
+        truths=(
+            Truth(record=universe.Listing, where=(Condition(column="source", op="=", value="sec.tickers"),)),
+        ),
         settled=tuple(_settled(unit, reply) for unit in reply.call.units),
     )
 
@@ -163,7 +172,18 @@ def _index_page(unit: Unit, kind: str, name: str, reply: Reply) -> Page:
         last = max((e.filed for e in index.entries), default=span.start - timedelta(days=1))
         span = Span(span.start, min(index.through or last, span.end))
     rows = {
-        (e.cik, e.accession): (e.cik, e.accession, e.form, e.filed, True, e.name, e.path, reply.at, None, None)
+        (e.cik, e.accession): (
+            e.cik,
+            e.accession,
+            e.form,
+            e.filed,
+            True,
+            e.name,
+            e.path,
+            reply.at,
+            None,
+            None,
+        )
         for e in index.entries
         if e.form in edgar.PERIODIC_FORMS
     }
@@ -220,9 +240,7 @@ def read_facts(reply: Reply, held: Mapping[str, Holding]) -> Iterator[Page]:
             Batch(record=filings.Filing, rows=[_seen(cik, seen, reply) for seen in company.filings.values()]),
         ),
         truths=(Truth(record=facts.Fact, where=(Condition(column="cik", op="=", value=cik),)),),
-        settled=(
-            _sized(facts.settle(unit, company.filings, reply.call.awaited, was, reply.at), reply),
-        ),
+        settled=(_sized(facts.settle(unit, company.filings, reply.call.awaited, was, reply.at), reply),),
     )
 
 
@@ -238,16 +256,14 @@ def _seen(cik: int, seen: xbrl.FilingSeen, reply: Reply) -> tuple[object, ...]:
     return (cik, seen.accession, seen.form, seen.filed, periodic, None, None, None, reply.at, None)
 
 
-def _settled(
-    unit: Unit, reply: Reply, outcome: Outcome = Outcome.SETTLED, note: str = ""
-) -> Holding:
-    return Holding(
-        unit=unit, outcome=outcome, checked_at=reply.at, source="sec", size=reply.wire, note=note
-    )
+def _settled(unit: Unit, reply: Reply, outcome: Outcome = Outcome.SETTLED, note: str = "") -> Holding:
+    return Holding(unit=unit, outcome=outcome, checked_at=reply.at, source="sec", size=reply.wire, note=note)
 
 
 def _sized(holding: Holding, reply: Reply) -> Holding:
-    return replace(holding, size=reply.wire if reply.status == 200 else holding.size, version=xbrl.EXTRACTOR_VERSION)
+    return replace(
+        holding, size=reply.wire if reply.status == 200 else holding.size, version=xbrl.EXTRACTOR_VERSION
+    )
 
 
 SOURCE = Source(

@@ -153,6 +153,7 @@ def encode_values(
     try:
         _check_range(column.kind, values, types, null)
         known = codes if table.compact and column.kind == "coded" else _encoder(table, column.kind)
+        # An empty memory is false: compare with None, never by truth.
         if known is None:
             return values if null is None else [null if value is None else value for value in values]
         if type(None) in types:
@@ -167,6 +168,7 @@ def _encoder(table: Table, kind: Kind) -> Mapping[Any, Any] | None:
 
 
 def _check_types(table: Table, column: Column, types: set[type]) -> None:
+    # Types are looked at once a column: a set of a few, whatever the number of rows.
     for found in types:
         if found is type(None):
             if not column.nullable:

@@ -97,6 +97,7 @@ def create_view(table: Table, dialect: Dialect) -> str | None:
     shown, joins = [], []
     for number, column in enumerate(table.columns):
         if column.kind == "coded":
+            # An outer join is left out where its text is not asked for, and turned inner by a filter.
             joins.append(f"\n  LEFT JOIN codes AS c{number} ON c{number}.id = t.{column.name}")
             shown.append(f"  c{number}.text AS {column.name}")
         else:
@@ -128,6 +129,7 @@ def literal(value: float | str) -> str:
 def upsert(table: Table, dialect: Dialect) -> str:
     """One row in: inserted, or updated where it differs; a null does not replace a `keep` column."""
     name = stored_name(table)
+    # Only rows that differ are rewritten: an unchanged company costs no page of the log.
     rest = [column for column in table.columns if column.name not in table.key]
     marks = ", ".join([dialect.mark] * len(table.columns))
     head = (
@@ -179,6 +181,7 @@ def _condition(table: Table, condition: Condition, dialect: Dialect) -> tuple[st
         return f"{column.name} IN (SELECT id FROM codes WHERE text {right})", parameters  # noqa: S608
     if coded:
         return f"(SELECT text FROM codes WHERE id = {column.name}) {right}", parameters  # noqa: S608
+    # A sentinel sorts before every value, and no comparison may find a null.
     if null is not None and condition.op in ("<", "<="):
         return f"({column.name} {right} AND {column.name} <> {literal(null)})", parameters
     return f"{column.name} {right}", parameters

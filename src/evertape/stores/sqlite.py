@@ -75,14 +75,12 @@ class SqliteStore(SqliteJobs):
         self,
         records: Sequence[type[Record]],
         *,
-        extractor: str = "",
         rebuildable: Collection[str] = (),
         migrations: Traversable | None = None,
     ) -> Sequence[str]:
         """Bring the tables to what the record types declare, after a backup where anything is changed.
 
         Args:
-            extractor: version of what reads the rows; its change is told.
             rebuildable: derived tables, emptied where their columns changed.
             migrations: another folder of numbered SQL files than the package's own.
 
@@ -91,7 +89,7 @@ class SqliteStore(SqliteJobs):
             StoreError: the file is damaged, full or not writable.
         """
         tables = [table_of(record) for record in records]
-        target = Target(tables=tables, rebuildable=rebuildable, extractor=extractor, migrations=migrations)
+        target = Target(tables=tables, rebuildable=rebuildable, migrations=migrations)
         return migrate(self, target)
 
     def commit(self, commit: Commit) -> int:
@@ -101,6 +99,7 @@ class SqliteStore(SqliteJobs):
             ValueError: a row does not fit its record type. StoreError: the database refused.
         """
         holdings = [_holding_row(holding) for holding in commit.holdings]
+        # Texts numbered in a commit that fails, even at its COMMIT, are forgotten before the lock opens.
         with self._lock, self._ids.restored_on_failure(), self.writing() as writer:
             self._ids.texts(writer)
             changed = write_rows(writer, self._ids, commit)
@@ -122,6 +121,7 @@ class SqliteStore(SqliteJobs):
         chosen = [table.columns[table.position(name)] for name in names]
         with self.reading() as reader:
             rows = reader.execute(query, parameters).fetchall()
+            # Texts are read after the rows, so that none of theirs is missing.
             coded = table.compact and any(column.kind == "coded" for column in chosen)
             texts = self._texts.texts(reader) if coded and rows else {}
         return decode_rows(table, chosen, rows, texts)

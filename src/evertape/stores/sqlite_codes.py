@@ -41,6 +41,7 @@ class Codes:
     @contextmanager
     def restored_on_failure(self) -> Iterator[None]:
         """Around a write transaction: numbers given in it are forgotten where it fails."""
+        # Numbers that another process used meanwhile are learned again with the next commit.
         before = self._last
         try:
             yield

@@ -157,6 +157,7 @@ class SqliteFile:
             try:
                 with self.reading() as reader, contextlib.closing(sqlite3.connect(partial)) as copy:
                     reader.backup(copy)
+                    # A copy is one file; it is in WAL mode again when it is opened as a home.
                     copy.execute("PRAGMA journal_mode=DELETE")
                 partial.replace(target)
             finally:
@@ -165,6 +166,7 @@ class SqliteFile:
 
     def close(self) -> None:
         """Release connections; the last one out folds the write-ahead log into the file."""
+        # Readers first: the writer folds the log only if it is the last to leave.
         self._closed = True
         while self._idle:
             self._idle.pop().close()

@@ -136,6 +136,7 @@ class SqliteJobs(SqliteFile):
 
 def write_items(writer: sqlite3.Connection, items: Sequence[Item]) -> None:
     """Write items inside a transaction, each with the next number of the sequence."""
+    # The counter is in the transaction too: a number that is seen is committed, and never given twice.
     if not items:
         return
     writer.execute("UPDATE store_state SET value = value + ? WHERE name = 'seq'", (len(items),))

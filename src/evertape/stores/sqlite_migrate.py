@@ -33,13 +33,11 @@ class Target:
 
     Attributes:
         rebuildable: names of derived tables, which are emptied where they cannot be altered.
-        extractor: version of what reads the rows; kept, so that its change is told.
         migrations: a folder of NNNN_name.sql files; the package's own where None.
     """
 
     tables: Sequence[Table]
     rebuildable: Collection[str] = ()
-    extractor: str = ""
     migrations: Traversable | None = None
 
     @property
@@ -59,7 +57,7 @@ def migrate(file: SqliteFile, target: Target) -> Sequence[str]:
     """
     scripts = target.scripts
     names = [script.name for script in scripts.values()]
-    wanted = schema.fingerprint(target.tables, SQLITE, target.extractor, *names)
+    wanted = schema.fingerprint(target.tables, SQLITE, *names)
     with file.reading() as reader:
         number = check_version(file, reader, max(scripts))
         if number and not file.unclean and _state(reader, "fingerprint") == wanted:
@@ -67,7 +65,9 @@ def migrate(file: SqliteFile, target: Target) -> Sequence[str]:
         _quick_check(file, reader)
     with file.writing() as writer:
         number = check_version(file, writer, max(scripts))
+        # Looked at again under the lock: another process may have done it meanwhile.
         changes = _changes(writer, number, scripts, target, instant_text(file.clock.real_now()))
+        # The copy is read by another connection, which sees the state before this transaction.
         if number and changes:
             file.backup_before(number)
         for change in changes:
@@ -75,7 +75,6 @@ def migrate(file: SqliteFile, target: Target) -> Sequence[str]:
                 writer.execute(statement, values)
         if changes or _state(writer, "fingerprint") != wanted:
             _set_state(writer, "fingerprint", wanted)
-            _set_state(writer, "extractor", target.extractor)
     file.unclean = False
     return [change.told for change in changes]
 
@@ -124,9 +123,6 @@ def _changes(
     known: dict[str, str] = {}
     if number:
         known = dict(connection.execute("SELECT name, declaration FROM table_fingerprints").fetchall())
-        was = _state(connection, "extractor")
-        if was is not None and was != target.extractor:
-            changes.append(Change(told=f"extractor {was} is now {target.extractor}", statements=()))
     present = dict(
         connection.execute("SELECT name, sql FROM sqlite_master WHERE type IN ('index', 'view')").fetchall()
     )

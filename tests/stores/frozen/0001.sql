@@ -60,7 +60,6 @@ CREATE TABLE store_state (
   name TEXT PRIMARY KEY,
   value
 ) WITHOUT ROWID;
-INSERT INTO "store_state" VALUES('extractor','');
 INSERT INTO "store_state" VALUES('fingerprint','7be1de3d53ad591d');
 INSERT INTO "store_state" VALUES('seq',3);
 CREATE TABLE sync_items (

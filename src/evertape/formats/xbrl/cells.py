@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import date
 from operator import itemgetter
-from typing import NamedTuple, TypeAlias
+from typing import TypeAlias
+
+import msgspec
 
 from evertape.formats.xbrl.facts import Fact
 from evertape.formats.xbrl.periods import Span
@@ -17,7 +20,7 @@ BasisOf: TypeAlias = Callable[[str], object]
 _FILED = itemgetter(8, 6)
 
 
-class Figure(NamedTuple):
+class Figure(msgspec.Struct, frozen=True, gc=False):
     """A value and the facts that it was computed from, each with its sign."""
 
     value: float
@@ -28,7 +31,13 @@ def current(reports: Sequence[Fact]) -> Fact:
     """The latest filed value, by the first filing that has said so without a change since."""
     if len(reports) == 1:
         return reports[0]
-    return runs(reports)[-1][0]
+    ordered = sorted(reports, key=_FILED)
+    first = ordered[-1]
+    for fact in reversed(ordered):
+        if fact[5] != first[5]:
+            break
+        first = fact
+    return first
 
 
 def runs(reports: Iterable[Fact]) -> list[list[Fact]]:
@@ -73,7 +82,9 @@ def reported(series: Series, spans: Iterable[Span]) -> Figure | None:
     return None
 
 
-def subtracted(series: Series, to_date: Iterable[Span], before: Sequence[Span], basis: BasisOf) -> Figure | None:
+def subtracted(
+    series: Series, to_date: Iterable[Span], before: Sequence[Span], basis: BasisOf
+) -> Figure | None:
     """The quarter as the year to its end minus the year to the last quarter's end.
 
     Args:
@@ -89,9 +100,9 @@ def subtracted(series: Series, to_date: Iterable[Span], before: Sequence[Span], 
     return None
 
 
-def known_from(figure: Figure) -> tuple[object, str]:
-    """(filed, accession) of the last operand: the figure could not be known earlier."""
-    return max(_FILED(fact) for _, fact in figure.sources)
+def known_from(figure: Figure) -> date:
+    """The day its last operand was filed: the figure could not be known earlier."""
+    return max(fact[8] for _, fact in figure.sources)
 
 
 def quarter_figure(
@@ -101,12 +112,29 @@ def quarter_figure(
     before: Sequence[Span],
     basis: BasisOf,
 ) -> Figure | None:
-    """A quarter's flow: as reported, or subtracted where that is all there is or is newer."""
+    """A quarter's flow: as reported for the quarter alone, else subtracted."""
     alone = reported(series, spans)
-    if not before:
-        return alone
-    if alone is None:
+    if alone is None and before:
         return subtracted(series, to_date, before, basis)
+    return alone
+
+
+def last_quarter_figure(
+    series: Series,
+    spans: Iterable[Span],
+    to_date: Iterable[Span],
+    before: Sequence[Span],
+    basis: BasisOf,
+) -> Figure | None:
+    """The fourth quarter's flow: year minus nine months, unless the quarter itself was reported.
+
+    An annual report may give the quarter; a later restatement of the year leaves that as it was, so
+    what was filed later wins.
+    """
+    alone = reported(series, spans)
+    derived = subtracted(series, to_date, before, basis) if before else None
+    if alone is None or (derived is not None and known_from(derived) > known_from(alone)):
+        return derived
     return alone
 
 

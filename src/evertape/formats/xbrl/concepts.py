@@ -1,8 +1,9 @@
-"""The catalogue: which tags of which taxonomy make a line, and what a line is otherwise computed from.
+"""The catalogue: which tags make a line; larger because it is one readable table of all of them.
 
 To add a tag, add its name to a line, in order of rank. A name is a tag of us-gaap, or of the taxonomy
 written before the colon; a leading minus turns its sign. A formula adds and subtracts lines of the same
-period; a line marked `?` may be missing. Formulas are tried in order, once the tags gave nothing.
+period; a line marked `?` may be missing, one marked `~` where the company has no tag of it at all.
+Formulas are tried in order, once the tags gave nothing.
 """
 
 from __future__ import annotations
@@ -10,10 +11,13 @@ from __future__ import annotations
 import hashlib
 import re
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeAlias
 
 Statement = Literal["income", "balance", "cash_flow", "part"]
 Kind = Literal["flow", "instant", "per_share", "average", "shares", "cover"]
+Need = Literal["always", "if used", "never"]
+"""Whether a formula gives nothing without a term: always, where the company uses one of its tags, never."""
+Term: TypeAlias = tuple[int, str, Need]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,7 +37,7 @@ class Line:
         kind: flow (money over a period, may be subtracted), instant, per_share and average (over a
             period, never subtracted), shares (an instant count), cover (a count on the day of the
             cover page, some weeks after the period).
-        formulas: each a tuple of (sign, line, required).
+        formulas: each a tuple of (sign, line, need).
         whole: another of the line's tags that is at least twice as large is the consolidated figure.
     """
 
@@ -41,14 +45,15 @@ class Line:
     statement: Statement
     kind: Kind
     tags: tuple[Tag, ...]
-    formulas: tuple[tuple[tuple[int, str, bool], ...], ...] = ()
+    formulas: tuple[tuple[Term, ...], ...] = ()
     whole: bool = False
 
 
 FISCAL_YEAR = ("dei", "DocumentFiscalYearFocus", "gYear")
 """Taxonomy, tag and unit of the fiscal year as a filing's cover calls it."""
 
-_TERM = re.compile(r"([+-]?)\s*(\w+)(\??)")
+_TERM = re.compile(r"([+-]?)\s*(\w+)([?~]?)")
+_NEEDS: dict[str, Need] = {"": "always", "~": "if used", "?": "never"}
 
 
 def _tag(text: str) -> Tag:
@@ -66,7 +71,7 @@ def _line(
         kind=kind,
         tags=tuple(_tag(text) for text in tags.split()),
         formulas=tuple(
-            tuple((-1 if m[1] == "-" else 1, m[2], not m[3]) for m in _TERM.finditer(formula))
+            tuple((-1 if m[1] == "-" else 1, m[2], _NEEDS[m[3]]) for m in _TERM.finditer(formula))
             for formula in formulas
         ),
         whole=whole,
@@ -142,7 +147,12 @@ _PARTS = (
         "instant",
         "ifrs:NoncurrentPortionOfNoncurrentLoansReceived ifrs:LongtermBorrowings",
     ),
-    _line("part", "selling_expense", "flow", "SellingAndMarketingExpense ifrs:SellingExpense ifrs:DistributionCosts"),
+    _line(
+        "part",
+        "selling_expense",
+        "flow",
+        "SellingAndMarketingExpense ifrs:SellingExpense ifrs:SalesAndMarketingExpense ifrs:DistributionCosts",
+    ),
     _line(
         "part",
         "administrative_expense",
@@ -181,6 +191,7 @@ _INCOME = (
         ifrs:Revenue
         ifrs:RevenueFromContractsWithCustomers
         """,
+        "cost_of_revenue + gross_profit",
         whole=True,
     ),
     _line(
@@ -214,7 +225,7 @@ _INCOME = (
         "selling_general_administrative",
         "flow",
         "SellingGeneralAndAdministrativeExpense ifrs:SellingGeneralAndAdministrativeExpense",
-        "selling_expense + administrative_expense",
+        "selling_expense~ + administrative_expense",
     ),
     _line("income", "operating_income", "flow", "OperatingIncomeLoss ifrs:ProfitLossFromOperatingActivities"),
     _line(
@@ -239,6 +250,7 @@ _INCOME = (
         IncomeLossFromContinuingOperationsBeforeIncomeTaxesMinorityInterestAndIncomeLossFromEquityMethodInvestments
         IncomeLossFromContinuingOperationsBeforeIncomeTaxes
         IncomeLossIncludingPortionAttributableToNoncontrollingInterestBeforeIncomeTaxes
+        IncomeLossAttributableToParent
         ifrs:ProfitLossBeforeTax
         """,
     ),
@@ -350,7 +362,13 @@ _BALANCE = (
         ifrs:CurrentTradeReceivables
         """,
     ),
-    _line("balance", "inventory", "instant", "InventoryNet ifrs:Inventories ifrs:InventoriesTotal"),
+    _line(
+        "balance",
+        "inventory",
+        "instant",
+        "InventoryNet RetailRelatedInventoryMerchandise ifrs:Inventories ifrs:InventoriesTotal",
+        "energy_inventory + supplies_inventory",
+    ),
     _line(
         "balance",
         "property_plant_equipment",
@@ -391,11 +409,11 @@ _BALANCE = (
         "total_debt",
         "instant",
         "",
-        "long_term_debt + short_term_debt?",
-        "debt_as_reported",
-        "short_term_debt",
+        "long_term_debt~ + short_term_debt?",
     ),
-    _line("balance", "retained_earnings", "instant", "RetainedEarningsAccumulatedDeficit ifrs:RetainedEarnings"),
+    _line(
+        "balance", "retained_earnings", "instant", "RetainedEarningsAccumulatedDeficit ifrs:RetainedEarnings"
+    ),
     _line(
         "balance",
         "shares_outstanding",
@@ -451,7 +469,7 @@ _CASH_FLOW = (
         "cash_flow",
         "depreciation_expense",
         "flow",
-        "Depreciation ifrs:DepreciationExpense ifrs:DepreciationPropertyPlantAndEquipment",
+        "Depreciation DepreciationNonproduction ifrs:DepreciationExpense ifrs:DepreciationPropertyPlantAndEquipment",
     ),
     _line(
         "cash_flow",
@@ -476,6 +494,7 @@ _CASH_FLOW = (
         ifrs:AdjustmentsForDepreciationAndAmortisationExpense
         ifrs:DepreciationAndAmortisationExpense
         """,
+        "other_depreciation_amortization + amortization_expense?",
         "depreciation_expense + amortization_expense",
     ),
     _line(
@@ -520,6 +539,7 @@ _CASH_FLOW = (
         CashPeriodIncreaseDecrease
         ifrs:IncreaseDecreaseInCashAndCashEquivalents
         """,
+        "cash_change_before_exchange + exchange_effect",
     ),
 )
 
@@ -533,12 +553,25 @@ _MORE_PARTS = (
         NetIncomeLossAvailableToCommonStockholdersDiluted
         """,
     ),
+    _line("part", "other_depreciation_amortization", "flow", "OtherDepreciationAndAmortization"),
     _line(
         "part",
-        "debt_as_reported",
-        "instant",
-        "DebtLongtermAndShorttermCombinedAmount DebtAndCapitalLeaseObligations",
+        "cash_change_before_exchange",
+        "flow",
+        "CashCashEquivalentsRestrictedCashAndRestrictedCashEquivalentsPeriodIncreaseDecreaseExcludingExchangeRateEffect "
+        "CashAndCashEquivalentsPeriodIncreaseDecreaseExcludingExchangeRateEffect",
     ),
+    _line(
+        "part",
+        "exchange_effect",
+        "flow",
+        """
+        EffectOfExchangeRateOnCashCashEquivalentsRestrictedCashAndRestrictedCashEquivalents
+        EffectOfExchangeRateOnCashAndCashEquivalents
+        """,
+    ),
+    _line("part", "energy_inventory", "instant", "EnergyRelatedInventory"),
+    _line("part", "supplies_inventory", "instant", "InventoryPartsAndComponentsNetOfReserves"),
 )
 
 LINES: tuple[Line, ...] = (*_PARTS, *_MORE_PARTS, *_INCOME, *_BALANCE, *_CASH_FLOW)
@@ -550,7 +583,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {
 
 ANCHORS: dict[str, tuple[str, ...]] = {
     "income": ("revenue", "net_income", "pretax_income"),
-    "balance": ("total_assets",),
+    "balance": ("liabilities_and_equity", "total_liabilities"),
     "cash_flow": ("operating_cash_flow", "investing_cash_flow", "financing_cash_flow"),
 }
 """Lines of which a statement has at least one; without, a period is a stray comparative."""
@@ -575,7 +608,7 @@ ANCHOR_TAGS = frozenset(
 )
 """Flows that every periodic filing has for its own period."""
 
-_CODE = 1
+_CODE = 2
 
 EXTRACTOR_VERSION: str = f"{_CODE}.{hashlib.sha256(repr(LINES).encode()).hexdigest()[:10]}"
 """Changes with the catalogue, and with the number before the dot: the rules in code."""

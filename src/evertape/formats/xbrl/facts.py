@@ -7,7 +7,6 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
-from itertools import groupby
 from operator import itemgetter
 from typing import TypeAlias
 
@@ -18,7 +17,6 @@ from evertape.formats.xbrl.concepts import ANCHOR_TAGS, FISCAL_YEAR, TAGS
 Fact: TypeAlias = tuple[str, str, str, date | None, date, float, str, str, date]
 """(taxonomy, tag, unit, start or None for an instant, end, value, accession, form, filed)."""
 
-_KEY = itemgetter(0, 1, 2, 3, 4)
 _FILED = itemgetter(8, 6)
 _HEAD = itemgetter(slice(0, 28))
 _ACCESSION = re.compile(r"\d{10}-\d{2}-\d{6}")
@@ -110,32 +108,59 @@ def decode(body: bytes) -> CompanyFacts:
     try:
         read = _BODY.decode(body)
         cik = int(read.cik)
-        facts: list[Fact] = []
-        first: dict[str, _Value] = {}
-        periods: dict[str, date] = {}
-        unread: list[msgspec.Raw] = []
+        found = _Found()
         for taxonomy, tags in read.facts.items():
-            wanted = TAGS.get(taxonomy, frozenset())
-            for tag, raw in tags.items():
-                if tag not in wanted:
-                    unread.append(raw)
-                    continue
-                anchor = tag in ANCHOR_TAGS
-                for unit, values in _TAG.decode(raw).units.items():
-                    for v in values:
-                        if v.accn not in first:
-                            first[v.accn] = v
-                        if anchor and v.start is not None and v.end > periods.get(v.accn, date.min):
-                            periods[v.accn] = v.end
-                        facts.append((taxonomy, tag, unit, v.start, v.end, v.val, v.accn, v.form, v.filed))
-        for v in _other_filings(unread, first):
-            first[v.accn] = v
+            found.read(taxonomy, tags)
+        others = _other_filings(found)
     except (msgspec.DecodeError, ValueError, OverflowError) as error:
         raise MalformedFacts(f"no companyfacts document: {error}") from error
-    _refuse_impossible(facts, first)
-    facts.extend(_fiscal_years(first, periods))
-    filings = {a: FilingSeen(accession=a, form=v.form, filed=v.filed) for a, v in first.items()}
-    return CompanyFacts(cik=cik, name=read.entityName or "", facts=facts, filings=filings)
+    seen = {fact[6]: (fact[7], fact[8]) for fact in reversed(found.facts)}
+    seen.update({v.accn: (v.form, v.filed) for v in others})
+    _refuse_impossible(found.facts, seen)
+    found.facts.extend(_fiscal_years(found.covers, seen))
+    filings = {
+        accession: FilingSeen(accession=accession, form=form, filed=filed)
+        for accession, (form, filed) in seen.items()
+    }
+    return CompanyFacts(cik=cik, name=read.entityName or "", facts=found.facts, filings=filings)
+
+
+class _Found:
+    """What one pass over a body gathers.
+
+    Attributes:
+        covers: by accession, the last day and the fiscal year of the filing's own period.
+        unread: the tags that are not the catalogue's.
+    """
+
+    def __init__(self) -> None:
+        self.facts: list[Fact] = []
+        self.covers: dict[str, tuple[date, int | None]] = {}
+        self.accessions: dict[str, str] = {}
+        self.unread: list[msgspec.Raw] = []
+
+    def read(self, taxonomy: str, tags: dict[str, msgspec.Raw]) -> None:
+        """Types the catalogue's tags. One string an accession keeps memory and hashing small."""
+        wanted = TAGS.get(taxonomy, frozenset())
+        one = self.accessions.setdefault
+        for tag, raw in tags.items():
+            if tag not in wanted:
+                self.unread.append(raw)
+                continue
+            for unit, values in _TAG.decode(raw).units.items():
+                self.facts += [
+                    (taxonomy, tag, unit, v.start, v.end, v.val, one(v.accn, v.accn), v.form, v.filed)
+                    for v in values
+                ]
+                if tag in ANCHOR_TAGS:
+                    self._note_periods(values)
+
+    def _note_periods(self, values: list[_Value]) -> None:
+        for v in values:
+            if v.start is not None:
+                known = self.covers.get(v.accn)
+                if known is None or v.end > known[0]:
+                    self.covers[v.accn] = (v.end, v.fy)
 
 
 def _refuse_impossible(facts: list[Fact], filings: Iterable[str]) -> None:
@@ -147,31 +172,34 @@ def _refuse_impossible(facts: list[Fact], filings: Iterable[str]) -> None:
             raise MalformedFacts(f"{accession!r} is no accession number")
 
 
-def _fiscal_years(first: dict[str, _Value], periods: dict[str, date]) -> Iterator[Fact]:
+def _fiscal_years(
+    covers: dict[str, tuple[date, int | None]], seen: dict[str, tuple[str, date]]
+) -> Iterator[Fact]:
     taxonomy, tag, unit = FISCAL_YEAR
-    for accession, end in periods.items():
-        v = first[accession]
-        if v.fy is not None:
-            yield (taxonomy, tag, unit, None, end, float(v.fy), accession, v.form, v.filed)
+    for accession, (end, year) in covers.items():
+        if year is not None:
+            yield (taxonomy, tag, unit, None, end, float(year), accession, *seen[accession])
 
 
-def _other_filings(unread: list[msgspec.Raw], known: dict[str, _Value]) -> Iterator[_Value]:
+def _other_filings(found: _Found) -> list[_Value]:
     """The first fact of each filing that reported none of the catalogue's tags.
 
     A scan for the key finds the few distinct accessions without building 20,000 facts; the key
     inside a label would be escaped, and so is not found.
     """
-    body = b" ".join(map(bytes, unread))
+    body = b" ".join(map(bytes, found.unread))
     new: set[bytes] = set()
     for head in set(map(_HEAD, body.split(b'"accn"')[1:])):
-        found = _ACCESSION_HEAD.match(head)
-        if found is None:
+        match = _ACCESSION_HEAD.match(head)
+        if match is None:
             raise MalformedFacts(f"no accession number in {head!r}")
-        if found[1].decode() not in known:
-            new.add(found[1])
+        if match[1].decode() not in found.accessions:
+            new.add(match[1])
+    others = []
     for accession in sorted(new):
         at = body.index(b'"' + accession + b'"')
-        yield _VALUE.decode(body[body.rindex(b"{", 0, at) : body.index(b"}", at) + 1])
+        others.append(_VALUE.decode(body[body.rindex(b"{", 0, at) : body.index(b"}", at) + 1]))
+    return others
 
 
 def fold(facts: Iterable[Fact]) -> list[FoldedFact]:
@@ -193,11 +221,20 @@ def fold(facts: Iterable[Fact]) -> list[FoldedFact]:
             folded.append(FoldedFact(*key, value, accession, filed, form))
             continue
         reports.sort(key=_FILED)
-        for value, run in groupby(reports, key=itemgetter(5)):
-            (*_, accession, form, filed), *later = run
-            repeats = tuple([(r[6], r[8], r[7]) for r in later])
-            folded.append(FoldedFact(*key, value, accession, filed, form, repeats))
+        start = 0
+        value = reports[0][5]
+        for at, report in enumerate(reports):
+            if report[5] != value:
+                folded.append(_folded(reports[start:at]))
+                start, value = at, report[5]
+        folded.append(_folded(reports[start:] if start else reports))
     return folded
+
+
+def _folded(run: list[Fact]) -> FoldedFact:
+    taxonomy, tag, unit, start, end, value, accession, form, filed = run[0]
+    repeats = tuple([(r[6], r[8], r[7]) for r in run[1:]])
+    return FoldedFact(taxonomy, tag, unit, start, end, value, accession, filed, form, repeats)
 
 
 def unfold(folded: Iterable[FoldedFact]) -> list[Fact]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import date, timedelta
 
 from evertape.formats.xbrl.concepts import FISCAL_YEAR
@@ -28,7 +29,7 @@ class FactIndex:
     Attributes:
         series: by (taxonomy, tag, unit) and span. Forms other than the periodic ones (8-K, 6-K) speak
             only where no periodic form does.
-        filings: by accession, its form and how many facts it has of each span.
+        filings: by accession, its form and how many facts it has of each duration.
         covers: facts of the cover page's share count.
         focus: (period end, fiscal year, form) of each filing's cover.
     """
@@ -39,37 +40,38 @@ class FactIndex:
         self.covers: list[Fact] = []
         self.focus: list[tuple[date, int, str]] = []
         self._main: dict[str, date | None] = {}
+        self._covers: list[tuple[date, Fact]] | None = None
         others: list[Fact] = []
         for fact in facts if as_of is None else [f for f in facts if f[8] <= as_of]:
-            taxonomy, tag, unit, start, end, value, accession, form, _ = fact
+            taxonomy, tag, _, start, end, value, accession, form, _ = fact
             if taxonomy == "dei":
                 if tag == FISCAL_YEAR[1]:
                     self.focus.append((end, int(value), form))
                 else:
                     self.covers.append(fact)
                 continue
-            if form not in PERIODIC_FORMS:
+            if form in PERIODIC_FORMS:
+                self._add(fact)
+            else:
                 others.append(fact)
                 if form not in INTERIM_FORMS:
                     continue
-            else:
-                self._add((taxonomy, tag, unit), (start, end), fact)
-            spans = self.filings.get(accession)
-            if spans is None:
-                spans = self.filings[accession] = (form, {})
-            counted = spans[1]
-            span = (start, end)
-            counted[span] = counted.get(span, 0) + 1
+            if start is not None:
+                filing = self.filings.get(accession)
+                if filing is None:
+                    filing = self.filings[accession] = (form, {})
+                span = (start, end)
+                filing[1][span] = filing[1].get(span, 0) + 1
         self._add_others(others)
         self.money = self._money()
 
-    def _add(self, key: Key, span: Span, fact: Fact) -> None:
-        series = self.series.get(key)
+    def _add(self, fact: Fact) -> None:
+        series = self.series.get(fact[:3])
         if series is None:
-            series = self.series[key] = {}
-        reports = series.get(span)
+            series = self.series[fact[:3]] = {}
+        reports = series.get(fact[3:5])
         if reports is None:
-            series[span] = [fact]
+            series[fact[3:5]] = [fact]
         else:
             reports.append(fact)
 
@@ -81,10 +83,10 @@ class FactIndex:
             if not is_foreign_to_statements(fact[7]) and fact[3:5] not in self.series.get(fact[:3], {})
         ]
         for fact in kept:
-            self._add(fact[:3], fact[3:5], fact)
+            self._add(fact)
 
     def totals(self) -> Counter[Span]:
-        """How many facts of periodic and interim forms there are of each span."""
+        """How many facts of periodic and interim forms there are of each duration."""
         total: Counter[Span] = Counter()
         for _, spans in self.filings.values():
             for span, n in spans.items():
@@ -95,18 +97,17 @@ class FactIndex:
         """The last day of the period that a filing is about."""
         if accession not in self._main:
             _, spans = self.filings.get(accession, ("", {}))
-            ends = [end for (start, end), n in spans.items() if start is not None and n >= FEW]
+            ends = [end for (_, end), n in spans.items() if n >= FEW]
             self._main[accession] = max(ends, default=None)
         return self._main[accession]
 
     def cover_reports(self, end: date) -> list[Fact]:
         """Cover page share counts of the filings about the period that ends on a day."""
-        reports = []
-        for fact in self.covers:
-            main = self.main_end(fact[6])
-            if main is not None and abs(main - end) <= SLIP:
-                reports.append(fact)
-        return reports
+        if self._covers is None:
+            mains = [(self.main_end(fact[6]), fact) for fact in self.covers]
+            self._covers = [(main, fact) for main, fact in mains if main is not None]
+        first, last = end - SLIP, end + SLIP
+        return [fact for main, fact in self._covers if first <= main <= last]
 
     def _money(self) -> tuple[str, ...]:
         counted: Counter[str] = Counter()
@@ -153,15 +154,16 @@ class Currencies:
         return self._by_filing[last].most_common(1)[0][0]
 
 
-def balance_dates(index: FactIndex, totals: Mapping[Span, int]) -> list[date]:
+def balance_dates(index: FactIndex) -> list[date]:
     """Days of which a balance sheet is reported, in order: those with total assets."""
     days: set[date] = set()
     for (_, tag, _), series in index.series.items():
         if tag in {"Assets", "LiabilitiesAndStockholdersEquity", "EquityAndLiabilities"}:
             days.update(end for start, end in series if start is None)
-    return sorted(day for day in days if totals.get((None, day), FEW) >= FEW)
+    return sorted(days)
 
 
 def nearest(days: list[date], end: date, within: timedelta = SLIP) -> tuple[date, ...]:
     """The days close to a period's end, the closest first."""
-    return tuple(sorted((d for d in days if abs(d - end) <= within), key=lambda d: (abs(d - end), d)))
+    close = days[bisect_left(days, end - within) : bisect_right(days, end + within)]
+    return tuple(sorted(close, key=lambda day: (abs(day - end), day)))

@@ -27,12 +27,13 @@ FEW = 3
 
 ANNUAL_FORMS = frozenset({"10-K", "10-K/A", "10-KT", "10-KT/A", "20-F", "20-F/A", "40-F", "40-F/A"})
 INTERIM_FORMS = frozenset({"10-Q", "10-Q/A", "10-QT", "10-QT/A", "6-K", "6-K/A"})
+_OPEN_YEAR_FORMS = INTERIM_FORMS | {"10-KT", "10-KT/A"}
 PERIODIC_FORMS = ANNUAL_FORMS | {"10-Q", "10-Q/A", "10-QT", "10-QT/A"}
 
 
 @dataclass(frozen=True, kw_only=True)
 class FiscalYear:
-    """A fiscal year. `end` is estimated while `closed` is False."""
+    """A fiscal year. While it is not closed, its end is estimated and it has no fourth quarter."""
 
     start: date
     end: date
@@ -68,10 +69,8 @@ Support: TypeAlias = Mapping[str, tuple[str, Mapping[Span, int]]]
 
 
 def fiscal_years(filings: Support) -> list[FiscalYear]:
-    """Fiscal years in order: of annual filings, then of interim ones, then those before the first."""
-    years = _annual_years(filings)
-    years = _open_years(years, filings)
-    return _years_before(years)
+    """Fiscal years in order: those of annual filings, of interim ones, and those just before them."""
+    return _years_before(_closed_by_next(_open_years(_annual_years(filings), filings)))
 
 
 def _days(span: Span) -> int:
@@ -104,7 +103,7 @@ def _open_years(years: list[FiscalYear], filings: Support) -> list[FiscalYear]:
     """Adds the years that no annual filing covers yet, from the starts of year-to-date figures."""
     starts: Counter[tuple[int, date]] = Counter()
     for form, spans in filings.values():
-        if form not in INTERIM_FORMS:
+        if form not in _OPEN_YEAR_FORMS:
             continue
         for span, n in _to_date(spans).items():
             length = _days(span)
@@ -141,6 +140,18 @@ def _to_date(spans: Mapping[Span, int]) -> dict[Span, int]:
     return found
 
 
+def _closed_by_next(years: list[FiscalYear]) -> list[FiscalYear]:
+    """A year without an annual filing ends the day before the next one starts."""
+    closed = []
+    for year, following in zip(years, (*years[1:], None) if years else (), strict=True):
+        if not year.closed and following is not None:
+            end = following.start - timedelta(days=1)
+            if abs((end - year.end).days) <= DRIFT:
+                year = FiscalYear(start=year.start, end=end, closed=True)  # noqa: PLW2901
+        closed.append(year)
+    return closed
+
+
 def _years_before(years: list[FiscalYear]) -> list[FiscalYear]:
     """Adds, before each year with no year before it, one whose end is known only as a balance date."""
     added = list(years)
@@ -151,7 +162,7 @@ def _years_before(years: list[FiscalYear]) -> list[FiscalYear]:
         start = end - timedelta(days=364)
         if number and start <= years[number - 1].end - timedelta(days=DRIFT):
             continue
-        added.append(FiscalYear(start=start, end=end, closed=False))
+        added.append(FiscalYear(start=start, end=end, closed=True))
     return sorted(added, key=lambda y: y.start)
 
 
@@ -172,12 +183,15 @@ def fiscal_periods(years: list[FiscalYear], totals: Mapping[Span, int]) -> list[
     for number, year in enumerate(years):
         end = year.start - timedelta(days=1)
         for quarter in (1, 2, 3, 4, 0):
-            found = dates.get((number, quarter))
-            if found is None and (quarter not in (0, 4)):
-                continue
-            period = _period(year, quarter, found or _Dates(), end + timedelta(days=1))
-            periods.append(period)
-            end = period.end
+            found = dates.get((number, quarter), _Dates())
+            if quarter in (4, 0):
+                exists = year.closed
+            else:
+                exists = bool(found.spans or (found.to_date and (number, quarter - 1) in dates))
+            if exists:
+                period = _period(year, quarter, found, end + timedelta(days=1))
+                periods.append(period)
+                end = period.end
     return periods
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from operator import itemgetter
@@ -14,10 +14,11 @@ from evertape.formats.xbrl.cells import (
     combine,
     consolidated,
     current,
+    last_quarter_figure,
     quarter_figure,
     reported,
 )
-from evertape.formats.xbrl.concepts import ANCHORS, COLUMNS, LINES, Line
+from evertape.formats.xbrl.concepts import ANCHORS, COLUMNS, LINES, Line, Term
 from evertape.formats.xbrl.facts import CompanyFacts, Fact
 from evertape.formats.xbrl.index import Currencies, FactIndex, balance_dates, nearest
 from evertape.formats.xbrl.periods import Period, Span, fiscal_periods, fiscal_years, year_naming
@@ -80,7 +81,9 @@ class Statements:
     @property
     def lineage(self) -> dict[tuple[str, date, str, str], Cell]:
         """The lineage of every cell that has a value."""
-        return {(*key, column): _cell(f) for key, cells in self.figures.items() for column, f in cells.items()}
+        return {
+            (*key, column): _cell(f) for key, cells in self.figures.items() for column, f in cells.items()
+        }
 
 
 def _cell(figure: Figure) -> Cell:
@@ -128,6 +131,7 @@ _BY_STATEMENT = {
     statement: tuple(line for line in LINES if line.statement == statement)
     for statement in ("income", "balance", "cash_flow")
 }
+_COMPUTED = tuple(line for line in LINES if line.formulas)
 _FLOW_KINDS = frozenset({"flow", "per_share", "average"})
 
 Candidates: TypeAlias = list[tuple[Line, list[tuple[int, Series]]]]
@@ -146,9 +150,10 @@ class _Company:
         self.names = year_naming(years, index.focus)
         self.year_starts = sorted(self.names)
         self.currencies = Currencies(index)
-        self.balance_days = balance_dates(index, totals)
+        self.balance_days = balance_dates(index)
         self.before = {(p.year.start, p.quarter): p.to_date for p in self.periods}
         self.interim = {p.year.start for p in self.periods if p.quarter in (1, 2, 3)}
+        self.unused = _unused(index)
         self.candidates: dict[str, tuple[Candidates, Candidates]] = {}
         self.figures: dict[RowKey, Mapping[str, Figure]] = {}
 
@@ -170,13 +175,15 @@ class _Company:
     def _candidates(self, currency: str) -> tuple[Candidates, Candidates]:
         found = self.candidates.get(currency)
         if found is None:
-            units = {"per_share": f"{currency}/shares", "average": "shares", "shares": "shares"}
             flows: Candidates = []
             instants: Candidates = []
             for line in LINES:
-                unit = units.get(line.kind, currency)
-                keys = [(tag.sign, (tag.taxonomy, tag.name, unit)) for tag in line.tags]
-                series = [(sign, self.index.series[key]) for sign, key in keys if key in self.index.series]
+                series = [
+                    (tag.sign, self.index.series[tag.taxonomy, tag.name, unit])
+                    for tag in line.tags
+                    for unit in _units(line, currency)
+                    if (tag.taxonomy, tag.name, unit) in self.index.series
+                ]
                 if series or line.kind == "cover":
                     (flows if line.kind in _FLOW_KINDS else instants).append((line, series))
             found = self.candidates[currency] = (flows, instants)
@@ -187,11 +194,12 @@ class _Company:
         if period.quarter > 1:
             before = self.before.get((period.year.start, period.quarter - 1), ())
         found: dict[str, Figure] = {}
+        quarterly = last_quarter_figure if period.quarter == 4 else quarter_figure
         for line, tags in candidates:
             figures = []
             for sign, series in tags:
                 if line.kind == "flow" and before:
-                    figure = quarter_figure(series, period.spans, period.to_date, before, self._basis)
+                    figure = quarterly(series, period.spans, period.to_date, before, self._basis)
                 else:
                     figure = reported(series, period.spans)
                 if figure is not None:
@@ -220,11 +228,11 @@ class _Company:
         return found
 
     def _with_formulas(self, found: dict[str, Figure]) -> dict[str, Figure]:
-        for line in LINES:
+        for line in _COMPUTED:
             if line.name in found:
                 continue
             for formula in line.formulas:
-                figure = _computed(formula, found)
+                figure = _computed(formula, found, self.unused)
                 if figure is not None:
                     found[line.name] = figure
                     break
@@ -235,10 +243,8 @@ class _Company:
         if period.quarter != 4:
             return True
         starts = self.year_starts
-        following = starts.index(period.year.start) + 1
-        return period.year.start in self.interim or starts[following : following + 1] == [
-            s for s in starts[following : following + 1] if s in self.interim
-        ]
+        at = starts.index(period.year.start)
+        return not self.interim.isdisjoint(starts[at : at + 2])
 
     def _basis(self, accession: str) -> object:
         """The fiscal year that a filing is about."""
@@ -254,9 +260,10 @@ class _Company:
         found: Mapping[str, Figure],
     ) -> None:
         cells = {column: found[column] for column in COLUMNS[statement] if column in found}
-        if len(cells) < FEWEST_LINES or not any(anchor in cells for anchor in ANCHORS[statement]):
-            return
         period_type = "quarter" if period.quarter else "annual"
+        stray = len(cells) < FEWEST_LINES or not any(anchor in found for anchor in ANCHORS[statement])
+        if stray or (statement, period.end, period_type) in self.figures:
+            return
         last = max((fact for f in cells.values() for _, fact in f.sources), key=_FILED)
         row: Row = {
             "cik": self.cik,
@@ -279,19 +286,34 @@ class _Company:
         self.figures[statement, period.end, period_type] = cells
 
 
-def _computed(formula: Sequence[tuple[int, str, bool]], found: Mapping[str, Figure]) -> Figure | None:
-    """A line from others of the period; None where a required one is missing, or all are."""
+def _units(line: Line, currency: str) -> tuple[str, ...]:
+    """Units of a line's facts. Older bodies write a value per share in the bare currency."""
+    if line.kind == "per_share":
+        return (f"{currency}/shares", currency)
+    return ("shares",) if line.kind in ("average", "shares") else (currency,)
+
+
+def _unused(index: FactIndex) -> frozenset[str]:
+    """Lines of which the company has no tag at all, nor of what they are computed from."""
+    tags = {key[:2] for key in index.series}
+    used: set[str] = set()
+    for line in LINES:
+        if any((tag.taxonomy, tag.name) in tags for tag in line.tags) or any(
+            name in used for formula in line.formulas for _, name, _ in formula
+        ):
+            used.add(line.name)
+    return frozenset(line.name for line in LINES) - used
+
+
+def _computed(
+    formula: Sequence[Term], found: Mapping[str, Figure], unused: frozenset[str]
+) -> Figure | None:
+    """A line from others of the period; None where a needed one is missing, or all are."""
     terms = []
-    for sign, name, required in formula:
+    for sign, name, need in formula:
         figure = found.get(name)
         if figure is not None:
             terms.append((sign, figure))
-        elif required:
+        elif need == "always" or (need == "if used" and name not in unused):
             return None
     return combine(terms) if terms else None
-
-
-def _iter_rows(statements: Statements) -> Iterator[tuple[str, Row]]:
-    for name in COLUMNS:
-        for row in getattr(statements, name):
-            yield name, row

@@ -7,12 +7,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 
+from evertape_plugins_datasets_short_interest import ShortInterest
+
 from evertape.errors import Malformed
 from evertape.model.call import Call, Reply
 from evertape.model.feed import Feed, Limit, Page, Refusal, Source
 from evertape.model.records import Batch
 from evertape.model.unit import Holding, Outcome, Standing
-from evertape_plugins_datasets_short_interest import ShortInterest
 
 HOST = "https://clearing.example"
 
@@ -51,9 +52,13 @@ def read(reply: Reply, _held: Mapping[str, Holding]) -> Iterator[Page]:
     except (ValueError, KeyError, TypeError) as error:
         raise Malformed(f"{reply.call.url}: {error!r}") from error
     calls = (replace(reply.call, url=f"{HOST}{following}"),) if following else ()
-    settled = () if following else tuple(
-        Holding(unit=unit, outcome=Outcome.SETTLED, checked_at=reply.at, source="clearing")
-        for unit in reply.call.units
+    settled = (
+        ()
+        if following
+        else tuple(
+            Holding(unit=unit, outcome=Outcome.SETTLED, checked_at=reply.at, source="clearing")
+            for unit in reply.call.units
+        )
     )
     yield Page(batches=(Batch(record=ShortInterest, rows=rows),), calls=calls, settled=settled)
 
@@ -65,4 +70,6 @@ SOURCE = Source(
     refusal=refusal,
     headers=lambda _credentials: {"User-Agent": "evertape test"},
 )
-FEEDS = (Feed(name="clearing.short", source="clearing", dataset="short_interest", ask=ask, read=read, size=200),)
+FEEDS = (
+    Feed(name="clearing.short", source="clearing", dataset="short_interest", ask=ask, read=read, size=200),
+)
