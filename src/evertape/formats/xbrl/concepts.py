@@ -39,6 +39,8 @@ class Line:
             cover page, some weeks after the period).
         formulas: each a tuple of (sign, line, need).
         whole: another of the line's tags that is at least twice as large is the consolidated figure.
+        on_sheet: where the company reports quarters, a tag that no quarter has is from a note to the
+            annual report, often of a part of the company, and does not count.
     """
 
     name: str
@@ -47,6 +49,7 @@ class Line:
     tags: tuple[Tag, ...]
     formulas: tuple[tuple[Term, ...], ...] = ()
     whole: bool = False
+    on_sheet: bool = False
 
 
 FISCAL_YEAR = ("dei", "DocumentFiscalYearFocus", "gYear")
@@ -63,7 +66,7 @@ def _tag(text: str) -> Tag:
 
 
 def _line(
-    statement: Statement, name: str, kind: Kind, tags: str, *formulas: str, whole: bool = False
+    statement: Statement, name: str, kind: Kind, tags: str, *formulas: str, **flags: bool
 ) -> Line:
     return Line(
         name=name,
@@ -74,7 +77,7 @@ def _line(
             tuple((-1 if m[1] == "-" else 1, m[2], _NEEDS[m[3]]) for m in _TERM.finditer(formula))
             for formula in formulas
         ),
-        whole=whole,
+        **flags,
     )
 
 
@@ -139,7 +142,7 @@ _PARTS = (
         ifrs:CurrentBondsIssuedAndCurrentPortionOfNoncurrentBondsIssued
         """,
     ),
-    _line("part", "long_term_debt_with_current", "instant", "LongTermDebt"),
+    _line("part", "long_term_debt_with_current", "instant", "LongTermDebt", on_sheet=True),
     _line("part", "bonds_noncurrent", "instant", "ifrs:NoncurrentPortionOfNoncurrentBondsIssued"),
     _line(
         "part",
@@ -403,6 +406,7 @@ _BALANCE = (
         """,
         "long_term_debt_with_current - current_part_of_long_term_debt?",
         "bonds_noncurrent? + loans_noncurrent?",
+        on_sheet=True,
     ),
     _line(
         "balance",

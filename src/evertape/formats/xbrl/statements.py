@@ -153,6 +153,7 @@ class _Company:
         self.balance_days = balance_dates(index)
         self.before = {(p.year.start, p.quarter): p.to_date for p in self.periods}
         self.interim = {p.year.start for p in self.periods if p.quarter in (1, 2, 3)}
+        self.quarter_ends = frozenset(p.end for p in self.periods if p.quarter in (1, 2, 3))
         self.unused = _unused(index)
         self.candidates: dict[str, tuple[Candidates, Candidates]] = {}
         self.figures: dict[RowKey, Mapping[str, Figure]] = {}
@@ -184,6 +185,8 @@ class _Company:
                     for unit in _units(line, currency)
                     if (tag.taxonomy, tag.name, unit) in self.index.series
                 ]
+                if line.on_sheet and self.quarter_ends:
+                    series = [(sign, s) for sign, s in series if _is_quarterly(s, self.quarter_ends)]
                 if series or line.kind == "cover":
                     (flows if line.kind in _FLOW_KINDS else instants).append((line, series))
             found = self.candidates[currency] = (flows, instants)
@@ -284,6 +287,11 @@ class _Company:
             row[column] = None if figure is None else figure.value
         rows[statement].append(row)
         self.figures[statement, period.end, period_type] = cells
+
+
+def _is_quarterly(series: Series, quarter_ends: frozenset[date]) -> bool:
+    """Whether a tag is reported at the end of a quarter within a year, not in annual reports alone."""
+    return any(end in quarter_ends for _, end in series)
 
 
 def _units(line: Line, currency: str) -> tuple[str, ...]:
