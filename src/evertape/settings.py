@@ -63,7 +63,8 @@ def load(environment: Mapping[str, str] | None = None) -> Settings:
     sandbox = env.get("EVERTAPE_SANDBOX_URL", "").rstrip("/") or None
     if sandbox and not _LOOPBACK.fullmatch(sandbox):
         raise UserError(
-            f"EVERTAPE_SANDBOX_URL is {sandbox!r}; it must look like http://127.0.0.1:PORT, as `evertape sandbox` prints it"
+            f"EVERTAPE_SANDBOX_URL is {sandbox!r}; "
+            "it must look like http://127.0.0.1:PORT, as `evertape sandbox` prints it"
         )
     return Settings(
         home=_home(env),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from datetime import UTC, date, datetime, timedelta
 
 from hypothesis import given
@@ -97,5 +98,5 @@ def test_a_day_lies_in_its_quarter(day: date) -> None:
 def test_quarters_follow_each_other_without_a_gap(start: date, days: int) -> None:
     names = list(filings.quarters(start, start + timedelta(days=days)))
     spans = [filings.quarter_span(name) for name in names]
-    assert all(b.start - a.end == timedelta(days=1) for a, b in zip(spans, spans[1:], strict=False))
+    assert all(b.start - a.end == timedelta(days=1) for a, b in itertools.pairwise(spans))
     assert spans[0].start <= start <= spans[0].end

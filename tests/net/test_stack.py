@@ -77,7 +77,7 @@ async def test_a_304_is_answered_from_the_archive_with_the_identity_sent_each_ti
         await net.close()
     assert seen == [(IDENTITY, None), (IDENTITY, '"7"')]
     assert (first.status, first.body, first.origin) == (200, FACTS, "wire")
-    assert (second.status, second.body, second.origin, second.wire) == (200, FACTS, "archive", 0)
+    assert (second.status, second.body, second.origin, second.wire) == (200, FACTS, "wire", 0)
     assert (second.attempts, rebuilt.attempts, rebuilt.body) == (1, 0, FACTS)
     assert first.at < second.at
     assert rebuilt.at == first.at

@@ -34,9 +34,8 @@ def together(url: str, folder: Path) -> None:
         _, err = child.communicate(timeout=600)
         assert child.returncode == 0, err
     stats = worlds[0].stats()
-    print(
-        f"two processes: {stats['requests']} requests, most in one second {stats['max_in_one_second']}, {stats['rate']:.2f}/s"
-    )
+    most = stats["max_in_one_second"]
+    print(f"two processes: {stats['requests']} requests, most in one second {most}, {stats['rate']:.2f}/s")
     assert stats["max_in_one_second"]["sec.gov"] <= 10
     assert stats["rate"] >= 9.0
 
@@ -55,9 +54,8 @@ def alone(url: str, folder: Path) -> None:
     stats = world.stats()
     requests = stats["requests"]
     planned = told["plan"]["steps"][0]["cost"]["seconds"]
-    print(
-        f"one process: {requests} requests in {seconds:.1f} s, {stats['rate']:.2f}/s; planned {planned} s, job {told['job']['seconds']} s"
-    )
+    print(f"one process: {requests} requests in {seconds:.1f} s, {stats['rate']:.2f}/s")
+    print(f"planned {planned} s, the job took {told['job']['seconds']} s")
     assert stats["max_in_one_second"]["sec.gov"] <= 10
     assert seconds <= 1.15 * requests / 9
     assert abs(planned - told["job"]["seconds"]) <= 0.2 * told["job"]["seconds"]

@@ -36,18 +36,20 @@ def demo(seed: int) -> int:
     console.print(
         f"[bold]A generated market[/bold] of {COMPANIES} companies, seed {seed}. Nothing of it is real.\n"
     )
-    with tempfile.TemporaryDirectory(prefix="evertape-demo-") as folder:
-        with running(SandboxOptions(market=COMPANIES, seed=seed, today=TODAY)) as url:
-            settings = dataclasses.replace(
-                load({}),
-                home=Path(folder),
-                state=Path(folder),
-                sandbox=url,
-                now=end_of_day(TODAY),
-                credentials=_IDENTITY,
-            )
-            with Database(settings) as db:
-                code = _walk(db)
+    with (
+        tempfile.TemporaryDirectory(prefix="evertape-demo-") as folder,
+        running(SandboxOptions(market=COMPANIES, seed=seed, today=TODAY)) as url,
+    ):
+        settings = dataclasses.replace(
+            load({}),
+            home=Path(folder),
+            state=Path(folder),
+            sandbox=url,
+            now=end_of_day(TODAY),
+            credentials=_IDENTITY,
+        )
+        with Database(settings) as db:
+            code = _walk(db)
     console.print("\nFor real, the SEC wants to know who asks:")
     console.print('  export EDGAR_IDENTITY="Your Name you@example.org"')
     console.print("  evertape refresh financials --symbols AAPL,MSFT")

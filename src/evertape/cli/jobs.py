@@ -90,9 +90,8 @@ def _cell(value: object) -> object:
 
 def _print(db: Database, job: Job, items: list[Item]) -> None:
     console = show.answer()
-    console.print(
-        f"job {job.id}: {job.kind} {job.target}, {_state(db, job)}, process {job.owner.pid} on {job.owner.host}"
-    )
+    owner = f"process {job.owner.pid} on {job.owner.host}"
+    console.print(f"job {job.id}: {job.kind} {job.target}, {_state(db, job)}, {owner}")
     rows = [
         (i.label, i.state.value, i.attempt, i.requests, megabytes(i.fetched), i.stored, i.error_kind, i.error)
         for i in items

@@ -87,7 +87,7 @@ class Database:
             self._workshop = Workshop(
                 self.settings, self.catalog, self.store, self.clock, self._transport, self._limits()
             )
-            self._workshop.on_event = lambda event: self.on_event(event)
+            self._workshop.on_event = self.on_event
         return self._workshop
 
     async def check(self, target: str, chosen: Selection | None = None) -> report.Check:

@@ -195,7 +195,7 @@ class Workshop:
             sources=self._sources(),
             credentials=settings.credentials,
             clock=self._clock,
-            emit=lambda event: self.on_event(event),
+            emit=self.on_event,
         )
 
     def _sources(self) -> dict[str, Source]:

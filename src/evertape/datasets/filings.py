@@ -136,10 +136,10 @@ def _quarter(name: str, evidence: Evidence, now: datetime) -> list[Standing]:
     days = _due_days(span, evidence)
     if not days and (quarter is not None or watching or listing.outcome is Outcome.NOTHING):
         return []
-    asked_just_now = quarter is not None and now - quarter.checked_at < LISTING_AGE
-    if (quarter is None and not watching and not past) or len(days) > DAYS_AT_ONCE:
-        if not asked_just_now:
-            return [_index(f"quarter/{name}", span, f"{len(days)} days not read")]
+    looked_just_now = quarter is not None and now - quarter.checked_at < LISTING_AGE
+    unread = quarter is None and not watching and not past
+    if (unread or len(days) > DAYS_AT_ONCE) and not looked_just_now:
+        return [_index(f"quarter/{name}", span, f"{len(days)} days not read")]
     return [_index(f"day/{day.isoformat()}", Span(day, day), "published, not read") for day in days]
 
 

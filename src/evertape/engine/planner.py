@@ -55,7 +55,8 @@ def make_plan(
         if standing.unit is not None:
             due[standing.dataset].append(standing)
     steps = []
-    for dataset, units in due.items():
+    for dataset, wanted in due.items():
+        units = wanted
         for feed in feeds.get(dataset, ()):
             calls = tuple(feed.ask(units))
             if not calls:

@@ -204,7 +204,7 @@ class Runner:
         tree, pages = deque([call]), []
         replies: list[Reply] = []
         while tree:
-            reply, read = await self._read(tree.popleft(), replies)
+            _reply, read = await self._read(tree.popleft(), replies)
             pages += read
             tree.extend(child for page in read for child in page.calls)
         spent = replace(

@@ -34,7 +34,7 @@ def by_symbols(
     Raises:
         UserError: an unknown ticker, with near ones; or something that is neither.
     """
-    ciks = {symbol: cik for symbol, cik in reversed(listings)}
+    ciks: dict[str, int] = {symbol: cik for symbol, cik in reversed(listings)}  # noqa: C416
     symbol_of = {cik: symbol for symbol, cik in reversed(listings)}
     companies: dict[str, str] = {}
     for text in symbols:

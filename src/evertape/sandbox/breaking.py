@@ -72,9 +72,10 @@ def _replaced(request: web.Request, fault: Fault, answer: Answer) -> Answer:
         )
     if fault.kind == "undeclared":
         return Answer(status=403, content=pages.undeclared(path), content_type="text/html")
-    if fault.kind in ("threshold", "html200"):
-        status = 403 if fault.kind == "threshold" else 200
-        return Answer(status=status, content=pages.threshold(path), content_type="text/html")
+    if fault.kind == "threshold":
+        return Answer(status=403, content=pages.threshold(path), content_type="text/html")
+    if fault.kind == "html200":
+        return Answer(status=200, content=pages.unavailable(path), content_type="text/html")
     if answer.status != 200 or answer.content_type != "application/json":
         return answer
     zipped = answer.headers.get("Content-Encoding") == "gzip"

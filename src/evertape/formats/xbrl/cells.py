@@ -21,10 +21,15 @@ _FILED = itemgetter(8, 6)
 
 
 class Figure(msgspec.Struct, frozen=True, gc=False):
-    """A value and the facts that it was computed from, each with its sign."""
+    """A value and the facts that it was computed from, each with its sign.
+
+    Attributes:
+        reports: where one fact is the value, what all filings said of it.
+    """
 
     value: float
     sources: tuple[tuple[int, Fact], ...]
+    reports: Sequence[Fact] = ()
 
 
 def current(reports: Sequence[Fact]) -> Fact:
@@ -77,9 +82,14 @@ def reported(series: Series, spans: Iterable[Span]) -> Figure | None:
     """The figure as reported for the period itself."""
     for span in spans:
         if span in series:
-            fact = current(series[span])
-            return Figure(fact[5], ((1, fact),))
+            return latest(series[span])
     return None
+
+
+def latest(reports: Sequence[Fact]) -> Figure:
+    """The current value of what filings reported."""
+    fact = current(reports)
+    return Figure(fact[5], ((1, fact),), reports)
 
 
 def subtracted(
@@ -143,6 +153,27 @@ def consolidated(figures: Sequence[Figure]) -> Figure:
     first = figures[0]
     largest = max(figures, key=lambda figure: abs(figure.value))
     return largest if abs(largest.value) >= 2 * abs(first.value) else first
+
+
+def on_one_filing(terms: Sequence[tuple[int, Figure]]) -> Sequence[tuple[int, Figure]]:
+    """The terms as one filing reported them, the latest that has all, where any was restated.
+
+    A later filing often restates equity alone; assets as first reported less that would be a
+    liability that nobody reported.
+    """
+    if not any(f.reports and any(r[5] != f.value for r in f.reports) for _, f in terms):
+        return terms
+    if not all(f.reports for _, f in terms):
+        return terms
+    common = set.intersection(*({r[6] for r in f.reports} for _, f in terms))
+    if not common:
+        return terms
+    _, accession = max((r[8], r[6]) for r in terms[0][1].reports if r[6] in common)
+    aligned = []
+    for sign, figure in terms:
+        (run,) = [run for run in runs(figure.reports) if any(r[6] == accession for r in run)][-1:]
+        aligned.append((sign, Figure(run[0][5], ((1, run[0]),), figure.reports)))
+    return aligned
 
 
 def combine(terms: Sequence[tuple[int, Figure]]) -> Figure:

@@ -98,7 +98,7 @@ class FactIndex:
         if accession not in self._main:
             _, spans = self.filings.get(accession, ("", {}))
             ends = [end for (_, end), n in spans.items() if n >= FEW]
-            self._main[accession] = max(ends, default=None)
+            self._main[accession] = max(ends or [end for _, end in spans], default=None)
         return self._main[accession]
 
     def cover_reports(self, end: date) -> list[Fact]:

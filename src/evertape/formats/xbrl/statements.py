@@ -13,8 +13,9 @@ from evertape.formats.xbrl.cells import (
     Series,
     combine,
     consolidated,
-    current,
     last_quarter_figure,
+    latest,
+    on_one_filing,
     quarter_figure,
     reported,
 )
@@ -179,7 +180,7 @@ class _Company:
             flows: Candidates = []
             instants: Candidates = []
             for line in LINES:
-                series = [
+                series: list[tuple[int, Series]] = [
                     (tag.sign, self.index.series[tag.taxonomy, tag.name, unit])
                     for tag in line.tags
                     for unit in _units(line, currency)
@@ -220,8 +221,7 @@ class _Company:
             if line.kind == "cover":
                 reports = self.index.cover_reports(period.end)
                 if reports:
-                    fact = current(reports)
-                    found[line.name] = Figure(fact[5], ((1, fact),))
+                    found[line.name] = latest(reports)
                 continue
             for sign, series in tags:
                 figure = reported(series, spans)
@@ -313,9 +313,7 @@ def _unused(index: FactIndex) -> frozenset[str]:
     return frozenset(line.name for line in LINES) - used
 
 
-def _computed(
-    formula: Sequence[Term], found: Mapping[str, Figure], unused: frozenset[str]
-) -> Figure | None:
+def _computed(formula: Sequence[Term], found: Mapping[str, Figure], unused: frozenset[str]) -> Figure | None:
     """A line from others of the period; None where a needed one is missing, or all are."""
     terms = []
     for sign, name, need in formula:
@@ -324,4 +322,6 @@ def _computed(
             terms.append((sign, figure))
         elif need == "always" or (need == "if used" and name not in unused):
             return None
-    return combine(terms) if terms else None
+    if len(terms) < 2:
+        return combine(terms) if terms else None
+    return combine(on_one_filing(terms))
