@@ -80,8 +80,8 @@ def job(console: Console, report: JobReport) -> None:
     """What a job did."""
     finished = moment(report.finished_at)
     console.print(
-        f"[bold]{report.state}[/bold]: {report.processed} processed, {report.right} right, {report.failed} failed, "
-        f"{report.rows} rows, {report.requests} requests, {megabytes(report.bytes)}, "
+        f"[bold]{report.state}[/bold]: {report.processed} processed, {report.right} right, "
+        f"{report.failed} failed, {report.rows} rows, {report.requests} requests, {megabytes(report.bytes)}, "
         f"{duration(report.seconds)}, finished {finished}"
     )
     if report.nothing:

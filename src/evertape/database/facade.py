@@ -56,7 +56,7 @@ class Database:
         self.on_event: Callable[[Event], None] = lambda _event: None
         self._transport = transport
         self._workshop: Workshop | None = None
-        self.survey = Survey(self.store, self.catalog, self.clock, self._limits())
+        self.survey = Survey(self.store, self.catalog, self.clock, _limits(self.settings, self.catalog))
         if not read_only:
             self.store.migrate(self.catalog.records, rebuildable=self.catalog.rebuildable)
 
@@ -70,14 +70,6 @@ class Database:
         """Release the database."""
         self.store.close()
 
-    def _limits(self) -> dict[str, int]:
-        sandboxed = self.settings.sandbox is not None
-        limits = {
-            name: planner.limit_of(source, self.settings.rates.get(name), sandbox=sandboxed)
-            for name, source in self.catalog.sources.items()
-        }
-        return {name: limit for name, limit in limits.items() if limit is not None}
-
     @property
     def workshop(self) -> Workshop:
         """What runs jobs; made when it is first needed, so that reading stays quick."""
@@ -85,7 +77,12 @@ class Database:
             from evertape.database.work import Workshop
 
             self._workshop = Workshop(
-                self.settings, self.catalog, self.store, self.clock, self._transport, self._limits()
+                self.settings,
+                self.catalog,
+                self.store,
+                self.clock,
+                self._transport,
+                _limits(self.settings, self.catalog),
             )
             self._workshop.on_event = self.on_event
         return self._workshop
@@ -102,21 +99,8 @@ class Database:
         self.workshop.refuse_second()
         heard = Heard()
         for dataset in self.survey.evidence_for(datasets):
-            heard = await self._learn(dataset, chosen, heard)
+            heard = await _learn(self, dataset, chosen, heard)
         return self.survey.judge(target, chosen, heard)
-
-    async def _learn(self, dataset: Dataset, chosen: Selection, heard: Heard) -> Heard:
-        """Fetch what is due of an evidence dataset, in rounds, until nothing more is."""
-        nobody = Asked(companies={}, scope="", since=chosen.since)
-        for _ in range(ROUNDS):
-            plan = self.survey.plan(dataset.name, self.survey.standings([dataset], nobody), {})
-            if not plan.steps:
-                break
-            ended = await self.workshop.run("check", plan)
-            heard = _hear(heard, ended)
-            if ended.state != JobState.DONE.value:
-                break
-        return heard
 
     def status(self, target: str = "financials", chosen: Selection | None = None) -> report.Check:
         """The same judgement from what is held, without a request.
@@ -184,6 +168,29 @@ class Database:
     def sql(self, query: str, parameters: Sequence[Any] = ()) -> pd.DataFrame:
         """A query of your own, as a frame. It cannot write. Raises UserError with SQLite's message."""
         return _frame(*self.store.sql(query, parameters))
+
+
+def _limits(settings: Settings, found: catalog.Catalog) -> dict[str, int]:
+    sandboxed = settings.sandbox is not None
+    limits = {
+        name: planner.limit_of(source, settings.rates.get(name), sandbox=sandboxed)
+        for name, source in found.sources.items()
+    }
+    return {name: limit for name, limit in limits.items() if limit is not None}
+
+
+async def _learn(db: Database, dataset: Dataset, chosen: Selection, heard: Heard) -> Heard:
+    """Fetch what is due of an evidence dataset, in rounds, until nothing more is."""
+    nobody = Asked(companies={}, scope="", since=chosen.since)
+    for _ in range(ROUNDS):
+        plan = db.survey.plan(dataset.name, db.survey.standings([dataset], nobody), {})
+        if not plan.steps:
+            break
+        ended = await db.workshop.run("check", plan)
+        heard = _hear(heard, ended)
+        if ended.state != JobState.DONE.value:
+            break
+    return heard
 
 
 def _frame(names: Sequence[str], rows: Sequence[Row]) -> pd.DataFrame:

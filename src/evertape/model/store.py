@@ -30,30 +30,8 @@ class Commit:
     items: Sequence[Item] = ()
 
 
-class Store(Protocol):
-    """A database of records, coverage and jobs. Every method raises StoreError only.
-
-    Methods are synchronous and may be called from any thread.
-    """
-
-    def migrate(self, records: Sequence[type[Record]], *, rebuildable: Collection[str] = ()) -> Sequence[str]:
-        """Bring the tables to what the record types declare, after a backup where anything is
-        changed; returns what was done. Tables named `rebuildable` may be dropped and made anew.
-        Raises SchemaMismatch for a newer database."""
-
-    def commit(self, commit: Commit) -> int:
-        """Write all of it or nothing; returns how many rows were new or differed."""
-
-    def read(
-        self, record: type[Record], columns: Sequence[str] = (), where: Sequence[Condition] = ()
-    ) -> list[Row]:
-        """Rows in key order, Python values (dates, aware instants); all columns where none is named."""
-
-    def holdings(self, dataset: str, keys: Collection[str] | None = None) -> Mapping[str, Holding]:
-        """Coverage by key."""
-
-    def sql(self, query: str, parameters: Sequence[Any] = ()) -> tuple[tuple[str, ...], list[Row]]:
-        """Column names and rows of a query of the user's own, on a connection that cannot write."""
+class Ledger(Protocol):
+    """Jobs and their items. `engine.runner` writes it; anybody may read it and state a wish."""
 
     def create_job(self, job: Job, items: Sequence[Item], living: Callable[[Job], bool]) -> None:
         """Enter a job. Raises HomeBusy, naming the job and how to watch it, where a job in state
@@ -83,6 +61,35 @@ class Store(Protocol):
 
     def set_items(self, items: Sequence[Item]) -> None:
         """Write the state of items outside a commit of rows (leases, failures)."""
+
+
+class Store(Ledger, Protocol):
+    """A database of records, coverage and jobs.
+
+    Every method raises StoreError for the database's own trouble, ValueError for a value that does not
+    fit its column, and `sql` UserError for a bad query.
+
+    Methods are synchronous and may be called from any thread.
+    """
+
+    def migrate(self, records: Sequence[type[Record]], *, rebuildable: Collection[str] = ()) -> Sequence[str]:
+        """Bring the tables to what the record types declare, after a backup where anything is
+        changed; returns what was done. Tables named `rebuildable` may be dropped and made anew.
+        Raises SchemaMismatch for a newer database."""
+
+    def commit(self, commit: Commit) -> int:
+        """Write all of it or nothing; returns how many rows were new or differed."""
+
+    def read(
+        self, record: type[Record], columns: Sequence[str] = (), where: Sequence[Condition] = ()
+    ) -> list[Row]:
+        """Rows in key order, Python values (dates, aware instants); all columns where none is named."""
+
+    def holdings(self, dataset: str, keys: Collection[str] | None = None) -> Mapping[str, Holding]:
+        """Coverage by key."""
+
+    def sql(self, query: str, parameters: Sequence[Any] = ()) -> tuple[tuple[str, ...], list[Row]]:
+        """Column names and rows of a query of the user's own, on a connection that cannot write."""
 
     def check(self) -> Sequence[str]:
         """Complaints of the database's own integrity check; empty where it is sound."""

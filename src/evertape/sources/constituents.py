@@ -7,11 +7,11 @@ from datetime import timedelta
 
 from evertape.datasets import universe
 from evertape.errors import Malformed
-from evertape.formats.constituents import MalformedList, read_constituents
+from evertape.formats.constituents import Constituent, MalformedList, read_constituents
 from evertape.model.call import Call, Reply
 from evertape.model.feed import Backoff, Feed, Limit, Page, Refusal, Source
-from evertape.model.records import Batch, Condition, Truth
-from evertape.model.unit import Holding, Outcome, Standing
+from evertape.model.records import Batch, Condition, Row, Truth
+from evertape.model.unit import Holding, Outcome, Standing, Unit
 
 URL = "https://raw.githubusercontent.com/datasets/s-and-p-500-companies/main/data/constituents.csv"
 ABSENCE = Backoff(first=timedelta(days=1), most=timedelta(days=7), strikes=1_000_000)
@@ -47,56 +47,56 @@ def read(reply: Reply, held: Mapping[str, Holding]) -> Iterator[Page]:
     """The members; the list is the whole truth. An absent list is noted, and looked for again later."""
     (unit,) = reply.call.units
     if reply.status != 200:
-        was = held.get(unit.key)
-        strikes = was.strikes + 1 if was and was.outcome is Outcome.PENDING else 1
-        yield Page(
-            settled=(
-                Holding(
-                    unit=unit,
-                    outcome=Outcome.PENDING,
-                    checked_at=reply.at,
-                    source="constituents",
-                    strikes=strikes,
-                    not_before=ABSENCE.not_before(reply.at, strikes),
-                    note=f"the S&P 500 list is absent (status {reply.status})",
-                ),
-            ),
-            notes=(f"the S&P 500 list is absent (status {reply.status})",),
-        )
+        yield _absent(unit, reply, held.get(unit.key))
         return
     try:
         members = read_constituents(reply.body)
     except MalformedList as error:
         raise Malformed(str(error)) from error
-    rows = {
-        (m.cik, m.symbol): (
-            "sp500",
-            m.cik,
-            m.symbol,
-            m.name,
-            m.sector,
-            m.sub_industry,
-            m.added,
-            "constituents.sp500",
-            reply.at,
-            None,
-        )
-        for m in members
-    }
-    truth = Truth(record=universe.Membership, where=(Condition(column="index_name", op="=", value="sp500"),))
+    rows = {(m.cik, m.symbol): _row(m, reply) for m in members}
+    settled = Holding(
+        unit=unit,
+        outcome=Outcome.SETTLED,
+        checked_at=reply.at,
+        source="constituents",
+        size=reply.wire or None,
+    )
+    listed = Condition(column="index_name", op="=", value="sp500")
     yield Page(
         batches=(Batch(record=universe.Membership, rows=list(rows.values())),),
-        truths=(truth,),
-        settled=(
-            Holding(
-                unit=unit,
-                outcome=Outcome.SETTLED,
-                checked_at=reply.at,
-                source="constituents",
-                size=reply.wire,
-            ),
-        ),
+        truths=(Truth(record=universe.Membership, where=(listed,)),),
+        settled=(settled,),
     )
+
+
+def _row(member: Constituent, reply: Reply) -> Row:
+    return (
+        "sp500",
+        member.cik,
+        member.symbol,
+        member.name,
+        member.sector,
+        member.sub_industry,
+        member.added,
+        "constituents.sp500",
+        reply.at,
+        None,
+    )
+
+
+def _absent(unit: Unit, reply: Reply, was: Holding | None) -> Page:
+    strikes = was.strikes + 1 if was and was.outcome is Outcome.PENDING else 1
+    note = f"the S&P 500 list is absent (status {reply.status})"
+    holding = Holding(
+        unit=unit,
+        outcome=Outcome.PENDING,
+        checked_at=reply.at,
+        source="constituents",
+        strikes=strikes,
+        not_before=ABSENCE.not_before(reply.at, strikes),
+        note=note,
+    )
+    return Page(settled=(holding,), notes=(note,))
 
 
 SOURCE = Source(

@@ -257,7 +257,9 @@ def _seen(cik: int, seen: xbrl.FilingSeen, reply: Reply) -> tuple[object, ...]:
 
 
 def _settled(unit: Unit, reply: Reply, outcome: Outcome = Outcome.SETTLED, note: str = "") -> Holding:
-    return Holding(unit=unit, outcome=outcome, checked_at=reply.at, source="sec", size=reply.wire or None, note=note)
+    return Holding(
+        unit=unit, outcome=outcome, checked_at=reply.at, source="sec", size=reply.wire or None, note=note
+    )
 
 
 def _sized(holding: Holding, reply: Reply) -> Holding:

@@ -6,6 +6,7 @@ import json
 import re
 from collections import Counter
 from datetime import date
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -86,11 +87,8 @@ def test_a_filing_with_none_of_the_catalogues_tags_is_seen(separators: tuple[str
 
 def test_the_fiscal_year_of_a_cover_is_kept_for_the_filings_own_period() -> None:
     document = _body()
-    reports = []
-    for year in (2020, 2021):
-        reports.append(
-            _body(start=f"{year}-01-01", end=f"{year}-12-31")["facts"]["us-gaap"]["Assets"]["units"]["USD"][0]
-        )
+    years = [_body(start=f"{year}-01-01", end=f"{year}-12-31") for year in (2020, 2021)]
+    reports = [y["facts"]["us-gaap"]["Assets"]["units"]["USD"][0] for y in years]
     document["facts"]["us-gaap"]["NetIncomeLoss"] = {"units": {"USD": reports}}
     focus = [f for f in _decode(document).facts if f[0] == "dei"]
     assert focus == [
@@ -186,7 +184,7 @@ def test_unfolding_gives_back_what_was_folded(facts: list[Fact]) -> None:
 @given(_FACTS)
 def test_neighbours_of_one_period_differ_in_value(facts: list[Fact]) -> None:
     folded = fold(facts)
-    for one, following in zip(folded, folded[1:], strict=False):
+    for one, following in pairwise(folded):
         if (one.tag, one.end) == (following.tag, following.end):
             assert one.value != following.value
             assert (one.filed, one.accession) <= (following.filed, following.accession)

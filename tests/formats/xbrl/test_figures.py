@@ -312,7 +312,8 @@ FIGURES = [
         180_554_700_000,
         ("0001193125-19-108390", "0001193125-19-108390", "0001193125-19-108390"),
     ),
-    # CashFlowsFromUsedInOperatingActivities, PurchaseOfPropertyPlantAndEquipmentClassifiedAsInvestingActivities
+    # CashFlowsFromUsedInOperatingActivities,
+    # PurchaseOfPropertyPlantAndEquipmentClassifiedAsInvestingActivities
     Known(
         "TSM",
         "cash_flow",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from datetime import date
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -35,7 +36,7 @@ def test_no_two_rows_share_a_period(name: str, statement: str, recorded: Recorde
     assert max(by_date.values()) == max(by_name.values()) == 1
     for period_type in ("quarter", "annual"):
         ends = [r["report_date"] for r in rows if r["period_type"] == period_type]
-        assert all((later - end).days > DRIFT for end, later in zip(ends, ends[1:], strict=False))
+        assert all((later - end).days > DRIFT for end, later in pairwise(ends))
 
 
 @pytest.mark.parametrize("statement", STATEMENTS)
@@ -125,6 +126,7 @@ def test_four_quarters_make_the_year_where_one_filing_gave_its_end(name: str, re
     assert agreed >= 0.9 * summed
 
 
+PARTS = ("total_assets", "total_liabilities", "total_equity")
 MINORITY = ("MinorityInterest", "NoncontrollingInterests")
 TEMPORARY = (
     "TemporaryEquityCarryingAmountAttributableToParent",
@@ -137,29 +139,25 @@ TEMPORARY = (
 @pytest.mark.parametrize("name", NAMES)
 def test_assets_are_liabilities_and_equity(name: str, recorded: Recorded) -> None:
     told = recorded.statements(name)
-    said = {
-        (f[4], f[1], f[2]): f[5]
-        for f in sorted(recorded.facts(name).facts, key=lambda f: f[8])
-        if f[3] is None
-    }
+    said = {(f[6], f[4], f[1], f[2]): f[5] for f in recorded.facts(name).facts if f[3] is None}
     balanced = whole = one_balanced = one = 0
     for (statement, end, _), figures in told.figures.items():
-        if statement != "balance" or not {"total_assets", "total_liabilities", "total_equity"} <= set(
-            figures
-        ):
+        if statement != "balance" or not set(PARTS) <= set(figures):
             continue
         if len(figures["total_liabilities"].sources) > 1:
             continue
-        currency = figures["total_assets"].sources[0][1][2]
+        assets, liabilities, equity = (figures[column].sources[0][1] for column in PARTS)
+        filing, currency = assets[6], assets[2]
         others = sum(
-            next((said[end, tag, currency] for tag in tags if (end, tag, currency) in said), 0.0)
+            next(
+                (said[filing, end, tag, currency] for tag in tags if (filing, end, tag, currency) in said),
+                0.0,
+            )
             for tags in (MINORITY, TEMPORARY)
         )
-        parts = figures["total_liabilities"].value + figures["total_equity"].value + others
-        fits = abs(figures["total_assets"].value - parts) <= 2e6
+        fits = abs(assets[5] - liabilities[5] - equity[5] - others) <= ROUNDING
         whole, balanced = whole + 1, balanced + fits
-        filings = {figures[c].sources[0][1][6] for c in ("total_assets", "total_liabilities", "total_equity")}
-        if len(filings) == 1:
+        if assets[6] == liabilities[6] == equity[6]:
             one, one_balanced = one + 1, one_balanced + fits
     print(f"{name}: balanced {balanced} of {whole}, {one_balanced} of {one} where one filing gave all")
     assert one_balanced == one

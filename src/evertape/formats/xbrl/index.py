@@ -42,38 +42,37 @@ class FactIndex:
         self._main: dict[str, date | None] = {}
         self._covers: list[tuple[date, Fact]] | None = None
         others: list[Fact] = []
+        key, series = ("", "", ""), dict[Span, list[Fact]]()
         for fact in facts if as_of is None else [f for f in facts if f[8] <= as_of]:
-            taxonomy, tag, _, start, end, value, accession, form, _ = fact
+            taxonomy, tag, unit, start, end, value, accession, form, _ = fact
             if taxonomy == "dei":
                 if tag == FISCAL_YEAR[1]:
                     self.focus.append((end, int(value), form))
                 else:
                     self.covers.append(fact)
                 continue
+            span = (start, end)
             if form in PERIODIC_FORMS:
-                self._add(fact)
+                # Facts come tag by tag: most go where the last one went.
+                if tag is not key[1] or unit is not key[2] or taxonomy is not key[0]:
+                    key = (taxonomy, tag, unit)
+                    series = self.series.setdefault(key, {})
+                if span in series:
+                    series[span].append(fact)
+                else:
+                    series[span] = [fact]
             else:
                 others.append(fact)
                 if form not in INTERIM_FORMS:
                     continue
             if start is not None:
-                filing = self.filings.get(accession)
-                if filing is None:
-                    filing = self.filings[accession] = (form, {})
-                span = (start, end)
-                filing[1][span] = filing[1].get(span, 0) + 1
+                if accession in self.filings:
+                    counted = self.filings[accession][1]
+                    counted[span] = counted.get(span, 0) + 1
+                else:
+                    self.filings[accession] = (form, {span: 1})
         self._add_others(others)
         self.money = self._money()
-
-    def _add(self, fact: Fact) -> None:
-        series = self.series.get(fact[:3])
-        if series is None:
-            series = self.series[fact[:3]] = {}
-        reports = series.get(fact[3:5])
-        if reports is None:
-            series[fact[3:5]] = [fact]
-        else:
-            reports.append(fact)
 
     def _add_others(self, others: list[Fact]) -> None:
         """Facts of other than periodic forms, for what no periodic form reports."""
@@ -83,7 +82,7 @@ class FactIndex:
             if not is_foreign_to_statements(fact[7]) and fact[3:5] not in self.series.get(fact[:3], {})
         ]
         for fact in kept:
-            self._add(fact)
+            self.series.setdefault(fact[:3], {}).setdefault(fact[3:5], []).append(fact)
 
     def totals(self) -> Counter[Span]:
         """How many facts of periodic and interim forms there are of each duration."""

@@ -133,11 +133,12 @@ def _to_date(spans: Mapping[Span, int]) -> dict[Span, int]:
         return {}
     end = max(end for _, end in own)
     longest = max((s for s in own if end - s[1] <= SLIP), key=_days)
-    found = {longest: own[longest]}
-    for span, n in own.items():
-        if (longest[1] - span[1]).days in YEAR and abs(_days(span) - _days(longest)) <= DRIFT:
-            found[span] = n
-    return found
+    return {
+        span: n
+        for span, n in own.items()
+        if span == longest
+        or ((longest[1] - span[1]).days in YEAR and abs(_days(span) - _days(longest)) <= DRIFT)
+    }
 
 
 def _closed_by_next(years: list[FiscalYear]) -> list[FiscalYear]:
