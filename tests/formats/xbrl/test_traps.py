@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from evertape.formats.xbrl.cells import quarter_figure
+from evertape.formats.xbrl.cells import quarter_figure, subtracted
 from evertape.formats.xbrl.facts import Fact
 from evertape.formats.xbrl.periods import Span
 from tests.formats.xbrl.made import cells, day, fact, filing, period, plain_year, sheet, statements
@@ -380,3 +380,46 @@ def test_the_first_filing_alone_gives_its_quarters_and_the_last_year_end() -> No
         ("2021-06-30", "quarter"): 1000.0,
     }
     assert [r["fiscal_period"] for r in told.income] == ["Q2", "Q2"]
+
+
+def test_the_longer_and_the_shorter_start_on_the_same_day() -> None:
+    year = fact("Revenues", "2021-01-01", "2021-12-31", 400.0, K21)
+    nine = fact("Revenues", "2021-01-03", "2021-09-30", 300.0, filing(3, "10-Q", "2021-11-01"))
+    series = _by_span([year, nine])
+    assert subtracted(series, [(year[3], year[4])], [(nine[3], nine[4])], str) is None
+
+
+def test_what_only_a_proxy_says_is_unknown() -> None:
+    proxy = filing(9, "DEF 14A", "2022-04-01")
+    facts = [*plain_year(2021), fact("OperatingIncomeLoss", "2021-01-01", "2021-12-31", 0.4, proxy)]
+    assert cells(statements(facts), "income", "operating_income")[FY_21] is None
+
+
+def test_each_year_is_in_the_currency_it_was_reported_in() -> None:
+    facts = []
+    for year in range(2018, 2022):
+        by = filing(year, "40-F", f"{year + 1}-03-25")
+        facts += period(f"{year}-01-01", f"{year}-12-31", 10.0, by, unit="CAD" if year < 2020 else "USD")
+    told = statements(facts)
+    assert [r["currency"] for r in told.income] == ["CAD", "CAD", "USD", "USD"]
+    assert set(cells(told, "income", "revenue").values()) == {10.0}
+
+
+def test_twelve_months_of_an_interim_report_are_never_a_year() -> None:
+    by = filing(2, "10-Q", "2021-08-01")
+    facts = period("2021-04-01", "2021-06-30", 50.0, by) + period("2021-01-01", "2021-06-30", 90.0, by)
+    facts += period("2020-07-01", "2021-06-30", 190.0, by)
+    assert {k[1] for k in cells(statements(facts), "income", "revenue")} == {"quarter"}
+
+
+@pytest.mark.parametrize(
+    "tags",
+    [
+        ["Revenues", "NetIncomeLoss"],  # two lines of quarterly data
+        ["ShareBasedCompensation", "Depreciation", "PaymentsOfDividends"],  # notes, no section of cash flows
+    ],
+)
+def test_a_quarter_with_stray_lines_makes_no_row(tags: list[str]) -> None:
+    stray = [fact(tag, "2020-10-01", "2020-12-31", 5.0, K21) for tag in tags]
+    told, plain = statements([*plain_year(2021), *stray]), statements(plain_year(2021))
+    assert (told.income, told.cash_flow) == (plain.income, plain.cash_flow)

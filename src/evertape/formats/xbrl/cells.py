@@ -149,10 +149,39 @@ def last_quarter_figure(
 
 
 def consolidated(figures: Sequence[Figure]) -> Figure:
-    """The first in rank, unless another of the line's tags is at least twice as large."""
+    """The first in rank, unless another of the line's tags is at least twice as large.
+
+    A thousandfold is a slip of scale in one of two filings, not a slice: then the later one counts.
+    """
     first = figures[0]
     largest = max(figures, key=lambda figure: abs(figure.value))
-    return largest if abs(largest.value) >= 2 * abs(first.value) else first
+    if abs(largest.value) < 2 * abs(first.value):
+        return first
+    if is_scale_slip(largest.value, first.value):
+        return max((first, largest), key=known_from)
+    return largest
+
+
+def is_scale_slip(one: float, other: float) -> bool:
+    """Whether one value is a thousand or a million times the other, within half a percent."""
+    small, large = sorted((abs(one), abs(other)))
+    return small > 0 and any(abs(large / small / scale - 1) <= 0.005 for scale in (1e3, 1e6))
+
+
+def of_one_taxonomy(terms: Sequence[tuple[int, Figure, bool]]) -> list[tuple[int, Figure]]:
+    """The terms without those that may be missing and are of an older taxonomy than the latest.
+
+    A company that moved from us-gaap to ifrs-full reports a year's end in both: one debt, two tags.
+
+    Args:
+        terms: sign, figure, and whether the term may be missing.
+    """
+    newest = max(terms, key=lambda term: known_from(term[1]))[1].sources[0][1][0]
+    return [
+        (sign, figure)
+        for sign, figure, optional in terms
+        if not optional or figure.sources[0][1][0] == newest
+    ]
 
 
 def on_one_filing(terms: Sequence[tuple[int, Figure]]) -> Sequence[tuple[int, Figure]]:

@@ -15,6 +15,7 @@ from evertape.formats.xbrl.cells import (
     consolidated,
     last_quarter_figure,
     latest,
+    of_one_taxonomy,
     on_one_filing,
     quarter_figure,
     reported,
@@ -319,9 +320,10 @@ def _computed(formula: Sequence[Term], found: Mapping[str, Figure], unused: froz
     for sign, name, need in formula:
         figure = found.get(name)
         if figure is not None:
-            terms.append((sign, figure))
+            terms.append((sign, figure, need == "never"))
         elif need == "always" or (need == "if used" and name not in unused):
             return None
-    if len(terms) < 2:
-        return combine(terms) if terms else None
-    return combine(on_one_filing(terms))
+    if not terms:
+        return None
+    kept = of_one_taxonomy(terms)
+    return combine(on_one_filing(kept) if len(kept) > 1 else kept)
