@@ -69,9 +69,15 @@ def evidence(dataset: Dataset, held: Mapping[str, Holding], *, rows: bool) -> Ev
 
 
 def settled(standings: list[Standing], at: datetime, **changes: Any) -> dict[str, Holding]:
-    """Holdings that settle what is due."""
+    """Holdings that settle what is due; their mark is the evidence that was answered for."""
     holding = {
-        s.unit.key: Holding(unit=s.unit, outcome=Outcome.SETTLED, checked_at=at, source="made up")
+        s.unit.key: Holding(
+            unit=s.unit,
+            outcome=Outcome.SETTLED,
+            checked_at=at,
+            source="made up",
+            mark=" ".join(s.evidence),
+        )
         for s in standings
         if s.unit
     }
@@ -103,6 +109,7 @@ def states(dataset: Dataset) -> Iterator[Evidence]:
         for age in (0, 1, 8, 40, 2000):
             at = NOW - timedelta(days=age)
             yield evidence(dataset, settled(every, at), rows=rows)
+            yield evidence(dataset, settled(every, at, mark="", size=10), rows=rows)
             for hours in (-1, 1):
                 later = NOW + timedelta(hours=hours)
                 waiting = settled(every, at, outcome=Outcome.PENDING, strikes=2, not_before=later, note="later")

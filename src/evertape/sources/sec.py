@@ -138,7 +138,7 @@ def ask_indexes(standings: Sequence[Standing]) -> Sequence[Call]:
         else:
             day = date.fromisoformat(name)
             path = f"daily-index/{filings.quarter_of(day)}/master.{day:%Y%m%d}.idx"
-        calls.append(_call("sec.indexes", f"{_WWW}/Archives/edgar/{path}", standing))
+        calls.append(_call("sec.indexes", f"{_WWW}/Archives/edgar/{path}", standing, archive=True))
     return calls
 
 
