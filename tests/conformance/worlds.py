@@ -34,7 +34,7 @@ def value(column: Column, number: int) -> Any:
     made: dict[str, Any] = {
         "integer": number,
         "real": 1.5 * number,
-        "text": f"text {number}",
+        "text": f"text-{number}",
         "coded": f"code {number % 3}",
         "date": NOW.date() - timedelta(days=number),
         "instant": NOW - timedelta(days=number, hours=number),

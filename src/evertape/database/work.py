@@ -49,6 +49,7 @@ class Workshop:
         self._made: Any = None
         self._limits = limits
         self._runner: Runner | None = None
+        self._interrupted = False
         self.on_event: Callable[[Event], None] = lambda _event: None
 
     def refuse_second(self) -> None:
@@ -59,6 +60,7 @@ class Workshop:
 
     def interrupt(self) -> None:
         """Ask the running job of this process to stop; safe to call from a signal handler."""
+        self._interrupted = True
         if self._runner is not None:
             self._runner.stop()
 
@@ -157,6 +159,8 @@ class Workshop:
             budget=max(3 * planned, planned + SPARE_BYTES) if planned else None,
         )
         self._runner = Runner(work, job, plan)
+        if self._interrupted:
+            self._runner.stop()
         try:
             await self._runner.run()
         finally:

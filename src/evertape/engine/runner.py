@@ -212,10 +212,17 @@ class Runner:
             requests=item.requests + sum(r.attempts for r in replies),
             fetched=item.fetched + sum(r.wire for r in replies),
         )
-        commit = await asyncio.to_thread(commit_of, self._work.datasets, call, pages, replies[-1])
-        if replies[-1].origin == "archive":
-            commit = await asyncio.to_thread(_keeping_coverage, self._work, commit)
-        await self._settle(spent, commit, _outcome(pages), tuple(n for p in pages for n in p.notes))
+        notes = tuple(n for p in pages for n in p.notes)
+        try:
+            commit = await asyncio.to_thread(commit_of, self._work.datasets, call, pages, replies[-1])
+            if replies[-1].origin == "archive":
+                commit = await asyncio.to_thread(_keeping_coverage, self._work, commit)
+            notes += complaints(self._work.datasets, commit, item.label)
+            await self._settle(spent, commit, _outcome(pages), notes)
+        except ValueError as error:
+            malformed = Malformed(f"{call.url} holds a value that does not fit its column: {error}")
+            malformed.requests = spent.requests
+            raise malformed from error
 
     async def _read(self, call: Call, replies: list[Reply]) -> tuple[Reply, list[Page]]:
         """Send and read; an answer that cannot be read is asked for once more."""
@@ -343,6 +350,21 @@ def commit_of(datasets: Mapping[str, Dataset], call: Call, pages: Sequence[Page]
         replaced=replaced,
         holdings=holdings,
     )
+
+
+def complaints(datasets: Mapping[str, Dataset], commit: Commit, label: str) -> tuple[str, ...]:
+    """What the datasets' own checks say of the rows, one sentence a table; the rows are kept."""
+    found = []
+    for dataset in datasets.values():
+        for batch in commit.batches:
+            if batch.record not in dataset.records:
+                continue
+            said = [text for row in batch.rows for text in dataset.check(batch.record, row)]
+            if said:
+                found.append(
+                    f"{label}: {len(said)} doubtful rows of {table_of(batch.record).name}: {said[0]}"
+                )
+    return tuple(found)
 
 
 def _whole(record: type[Record], call: Call) -> Truth:

@@ -7,7 +7,7 @@ import io
 from dataclasses import dataclass
 from datetime import date
 
-from evertape.formats.edgar import canonical_symbol
+from evertape.formats.edgar import canonical_symbol, is_cik
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +43,9 @@ def read_constituents(body: bytes) -> list[Constituent]:
         ]
     except (KeyError, ValueError, TypeError, csv.Error) as error:
         raise MalformedList(f"the list of constituents is not what it should be: {error!r}") from error
+    odd = next((member for member in members if not is_cik(member.cik)), None)
+    if odd is not None:
+        raise MalformedList(f"the list of constituents gives {odd.symbol} the CIK {odd.cik}, which is none")
     if not members:
         raise MalformedList("the list of constituents is empty")
     return members

@@ -20,6 +20,7 @@ PERIODIC_FORMS = frozenset(
 )
 """Forms that carry financial statements for a period (XBRL is required in all of them)."""
 
+_CIK = re.compile(r"0*[1-9]\d{0,9}")
 _ACCESSION = re.compile(r"(\d{10})-(\d{2})-(\d{6})")
 _DAILY = re.compile(r"master\.(\d{8})\.idx")
 _RECEIVED = re.compile(r"^Last Data Received:\s*(.+?)\s*$", re.MULTILINE)
@@ -95,19 +96,27 @@ def canonical_symbol(text: str) -> str:
 def cik10(cik: int | str) -> str:
     """A CIK as ten digits. Raises ValueError for what is none."""
     number = int(str(cik).removeprefix("CIK"))
-    if not 0 < number < 10**10:
+    if not is_cik(number):
         raise ValueError(f"{cik} is no CIK: it has one to ten digits")
     return f"{number:010d}"
+
+
+def is_cik(number: int) -> bool:
+    """Whether a number can be a CIK: one to ten digits, not zero."""
+    return 0 < number < 10**10
 
 
 def read_tickers(body: bytes) -> list[Ticker]:
     """company_tickers_exchange.json. Raises MalformedIndex."""
     try:
         table = msgspec.json.decode(body, type=_TickerFile)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, RecursionError) as error:
         raise MalformedIndex(f"the ticker file is not what EDGAR documents: {error}") from error
     if table.fields != ["cik", "name", "ticker", "exchange"]:
         raise MalformedIndex(f"the ticker file has columns {table.fields}")
+    odd = next((row for row in table.data if not is_cik(row[0])), None)
+    if odd is not None:
+        raise MalformedIndex(f"the ticker file has a line that is no company: {odd}")
     return [
         Ticker(cik=cik, name=name, symbol=canonical_symbol(symbol), exchange=exchange)
         for cik, name, symbol, exchange in table.data
@@ -135,7 +144,7 @@ def _entries(lines: list[str]) -> Iterator[IndexEntry]:
             continue
         fields = line.rstrip("\r").split("|")
         accession = _ACCESSION.search(fields[-1])
-        if len(fields) != 5 or not accession or not fields[0].isdigit():
+        if len(fields) != 5 or not accession or not _CIK.fullmatch(fields[0]):
             raise MalformedIndex(f"the index has a line that is no filing: {line[:80]!r}")
         yield IndexEntry(
             cik=int(fields[0]),
@@ -171,7 +180,7 @@ def read_listing(body: bytes) -> list[ListedDay]:
     """The index.json of a daily-index folder: its master files by day. Raises MalformedIndex."""
     try:
         listing = msgspec.json.decode(body, type=_Listing)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, RecursionError) as error:
         raise MalformedIndex(f"the listing of the daily index is not readable: {error}") from error
     days = []
     for item in listing.directory.item:

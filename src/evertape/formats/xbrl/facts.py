@@ -112,7 +112,7 @@ def decode(body: bytes) -> CompanyFacts:
         for taxonomy, tags in read.facts.items():
             found.read(taxonomy, tags)
         others = _other_filings(found)
-    except (msgspec.DecodeError, ValueError, OverflowError) as error:
+    except (msgspec.DecodeError, ValueError, OverflowError, RecursionError) as error:
         raise MalformedFacts(f"no companyfacts document: {error}") from error
     seen = {fact[6]: (fact[7], fact[8]) for fact in reversed(found.facts)}
     seen.update({v.accn: (v.form, v.filed) for v in others})

@@ -49,7 +49,7 @@ def read(reply: Reply, _held: Mapping[str, Holding]) -> Iterator[Page]:
             for day, shares in told["rows"]
         ]
         following = told["next"]
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise Malformed(f"{reply.call.url}: {error!r}") from error
     calls = (replace(reply.call, url=f"{HOST}{following}"),) if following else ()
     settled = (
