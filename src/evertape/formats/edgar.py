@@ -21,7 +21,7 @@ PERIODIC_FORMS = frozenset(
 """Forms that carry financial statements for a period (XBRL is required in all of them)."""
 
 _CIK = re.compile(r"0*[1-9]\d{0,9}")
-_ACCESSION = re.compile(r"(\d{10})-(\d{2})-(\d{6})")
+_ACCESSION = re.compile(r"(\d{10}-\d{2}-\d{6})\.txt$")
 _DAILY = re.compile(r"master\.(\d{8})\.idx")
 _RECEIVED = re.compile(r"^Last Data Received:\s*(.+?)\s*$", re.MULTILINE)
 
@@ -151,7 +151,7 @@ def _entries(lines: list[str]) -> Iterator[IndexEntry]:
             name=fields[1],
             form=fields[2],
             filed=_index_date(fields[3]),
-            accession=accession.group(0),
+            accession=accession.group(1),
             path=fields[4],
         )
 

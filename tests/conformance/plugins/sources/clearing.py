@@ -44,6 +44,8 @@ def read(reply: Reply, _held: Mapping[str, Holding]) -> Iterator[Page]:
     """Rows, and the next page where there is one; the last page settles the company."""
     try:
         told = json.loads(reply.body)
+        if int(told["cik"]) not in {int(unit.key) for unit in reply.call.units}:
+            raise Malformed(f"{reply.call.url} is about CIK {told['cik']}")
         rows = [
             (int(told["cik"]), date.fromisoformat(day), float(shares), "clearing.short")
             for day, shares in told["rows"]
