@@ -42,6 +42,10 @@ def test_a_fresh_home_asks_for_the_listing_then_for_the_running_quarter() -> Non
     assert due([listing], days, NOW) == ["quarter/2026/QTR3"]
 
 
+def test_in_the_first_days_of_a_quarter_a_fresh_home_reads_the_one_before() -> None:
+    assert due([], [], end_of_day(date(2026, 7, 1))) == ["quarter/2026/QTR2", "listing/2026/QTR3"]
+
+
 def test_after_five_years_there_is_one_quarter_file_a_quarter() -> None:
     then = end_of_day(date(2021, 6, 30))
     quarter = held("quarter/2021/QTR2", Span(date(2021, 4, 1), date(2021, 6, 30)), then)

@@ -175,8 +175,13 @@ def test_an_index_that_does_not_say_when_covers_no_day_without_a_row(
     assert held.unit.span == Span(date(2026, 7, 1), last)
 
 
-def test_a_past_quarter_is_covered_to_its_end() -> None:
+def test_a_quarter_just_past_is_covered_as_far_as_its_file_says() -> None:
     page = quarter("September 29, 2026", *LINES, at=datetime(2026, 10, 2, 12, tzinfo=UTC))
+    assert span_of(page.truths[0]) == (date(2026, 7, 1), date(2026, 9, 29))
+
+
+def test_a_past_quarter_is_covered_to_its_end() -> None:
+    page = quarter("September 29, 2026", *LINES, at=datetime(2026, 10, 20, 12, tzinfo=UTC))
     assert span_of(page.truths[0]) == (date(2026, 7, 1), date(2026, 9, 30))
     assert page.settled[0].unit.span == filings.quarter_span("2026/QTR3")
 

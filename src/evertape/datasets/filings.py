@@ -95,7 +95,8 @@ def due(evidence: Evidence, _asked: Asked, now: datetime) -> Sequence[Standing]:
     held = evidence.holdings.get("filings", {})
     today = new_york_date(now)
     starts = [h.unit.span.start for k, h in held.items() if k.startswith("quarter/") and h.unit.span]
-    watched = min(starts, default=quarter_span(quarter_of(today)).start)
+    # A quarter's first days have no file yet: the one before then tells what is filed.
+    watched = min(starts, default=quarter_span(quarter_of(today - REPUBLISHED)).start)
     standings = []
     for name in quarters(watched, today):
         span = quarter_span(name)

@@ -168,7 +168,7 @@ def _listing_page(unit: Unit, reply: Reply) -> Page:
 def _index_page(unit: Unit, kind: str, name: str, reply: Reply) -> Page:
     index = edgar.read_index(reply.body)
     span = unit.span or filings.quarter_span(name)
-    if kind == "quarter" and new_york_date(reply.at) <= span.end:
+    if kind == "quarter" and new_york_date(reply.at) - span.end <= filings.REPUBLISHED:
         last = max((e.filed for e in index.entries), default=span.start - timedelta(days=1))
         span = Span(span.start, min(index.through or last, span.end))
     rows = {
