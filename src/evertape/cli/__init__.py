@@ -16,6 +16,8 @@ VERBS = {
     "refresh": ("evertape.cli.refresh", "Check, show what is stale and what it costs, ask, fetch it."),
     "status": ("evertape.cli.status", "Say what is held and how fresh it is, without a request."),
     "statements": ("evertape.cli.read", "Show a company's standardized statements."),
+    "explain": ("evertape.cli.trace", "Say where one value comes from, down to the filing."),
+    "restatements": ("evertape.cli.trace", "List what a company changed afterwards, when and by how much."),
     "universe": ("evertape.cli.read", "List the companies of a scope, or look one up."),
     "jobs": ("evertape.cli.jobs", "List, show, resume, retry, pause or cancel jobs."),
     "rebuild": ("evertape.cli.refresh", "Derive everything again from the archive, without a request."),

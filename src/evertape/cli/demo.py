@@ -76,7 +76,7 @@ def _walk(db: Database) -> int:
     label = _liveliest(db)
     console.print(f"\n$ evertape statements {label} --period quarter")
     names, rows = db.statement_rows(label, period="quarter")
-    table(names, rows[:5], f"{label}, GENERATED", db.company(label)[0])
+    table(names, rows[:4], f"{label}, GENERATED", db.company(label)[0])
     return done.exit_code
 
 

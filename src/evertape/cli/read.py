@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 import click
 
 from evertape.cli import show
-from evertape.cli.options import common, print_json
+from evertape.cli.options import Day, common, print_json
 from evertape.cli.session import opened
 
 _LEAD = ("symbol", "cik", "form", "known_from", "derived", "period_start")
@@ -19,14 +21,16 @@ STATEMENTS = ("income", "balance", "cash_flow")
 )
 @click.option("--period", type=click.Choice(["quarter", "annual"]), help="Both where nothing is said.")
 @click.option(
-    "--limit", type=click.IntRange(1, 1000), help="The latest N periods; all in JSON, 6 in a table."
+    "--limit", type=click.IntRange(1, 1000), help="The latest N periods; all in JSON, 4 in a table."
 )
+@click.option("--as-of", type=Day(), help="Only what was filed on or before this day.")
 @common
 def statements(
     symbol: str,
     statement: str | None,
     period: str | None,
     limit: int | None,
+    as_of: date | None,
     as_json: bool,
     log_level: str,
 ) -> int:
@@ -36,7 +40,7 @@ def statements(
     is named in "derived". Nothing is shown for what is unknown.
     """
     with opened(read_only=True) as db:
-        names, rows = db.statement_rows(symbol, statement=statement, period=period)
+        names, rows = db.statement_rows(symbol, statement=statement, period=period, as_of=as_of)
         if as_json:
             kept = rows if limit is None else rows[:limit]
             print_json([dict(zip(names, row, strict=True)) for row in kept])
@@ -47,7 +51,7 @@ def statements(
             why = held.note or "none could be made of its facts" if held else "it was never fetched"
             click.echo(f"no statements of {label}: {why}; see: evertape status {label}", err=True)
             return 1
-        table(names, rows[: limit or 6], label, cik)
+        table(names, rows[: limit or 4], label, cik)
     return 0
 
 

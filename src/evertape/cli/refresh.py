@@ -74,7 +74,7 @@ def _nothing_due(checked: Check, as_json: bool) -> int:
         click.echo("All current. Nothing to fetch.", err=True)
     else:
         click.echo("Nothing to fetch now.", err=True)
-    failed = any(s.state not in ("ok", "absent") for s in checked.report.sources)
+    failed = any(s.state not in ("ok", "absent", "outdated") for s in checked.report.sources)
     return 1 if failed else 0
 
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 from collections.abc import Callable, Sequence
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from evertape import catalog
 from evertape.clock import Clock, SystemClock
+from evertape.database import history
 from evertape.database.survey import Heard, Selection, Survey
 from evertape.datasets import statements
 from evertape.datasets.universe import SP500
@@ -147,23 +149,38 @@ class Database:
         return next(iter(companies.items()))
 
     def statement_rows(
-        self, symbol: str, *, statement: str | None = None, period: str | None = None
+        self,
+        symbol: str,
+        *,
+        statement: str | None = None,
+        period: str | None = None,
+        as_of: date | None = None,
     ) -> tuple[tuple[str, ...], list[Row]]:
         """Column names and rows behind `statements`."""
         cik, label = self.company(symbol)
+        if as_of is not None:
+            made = history.known(self.store, int(cik), as_of)
+            return history.as_rows(made, label, statement=statement, period=period)
         query, parameters = statements.query(int(cik), label, statement=statement, period=period)
         return self.store.sql(query, parameters)
 
     def statements(
-        self, symbol: str, *, statement: str | None = None, period: str | None = None
+        self,
+        symbol: str,
+        *,
+        statement: str | None = None,
+        period: str | None = None,
+        as_of: date | str | None = None,
     ) -> pd.DataFrame:
         """A company's standardized statements as a frame, the latest period first.
 
         Args:
             statement: "income", "balance", "cash_flow"; None joins all three on the period.
             period: "quarter" or "annual"; None for both.
+            as_of: only what was filed on or before this day; None for all that is held.
         """
-        return _frame(*self.statement_rows(symbol, statement=statement, period=period))
+        day = date.fromisoformat(as_of) if isinstance(as_of, str) else as_of
+        return _frame(*self.statement_rows(symbol, statement=statement, period=period, as_of=day))
 
     def sql(self, query: str, parameters: Sequence[Any] = ()) -> pd.DataFrame:
         """A query of your own, as a frame. It cannot write. Raises UserError with SQLite's message."""

@@ -147,6 +147,15 @@ class Survey:
         held = self._store.holdings("facts", list(asked.companies)).values()
         return rows, max((h.checked_at for h in held), default=None)
 
+    def _outdated(self) -> int:
+        """Companies whose derived rows another version of the extractor made."""
+        return sum(
+            held.version != dataset.derived.version
+            for dataset in self._catalog.datasets.values()
+            if dataset.derived
+            for held in self._store.holdings(dataset.name).values()
+        )
+
     def source_states(self) -> list[report.SourceState]:
         """What was last heard from each list that freshness rests on."""
         states = []
@@ -154,6 +163,10 @@ class Survey:
             state = "absent" if held.outcome is Outcome.PENDING else "ok"
             states.append(report.SourceState(name=key, state=state, note=held.note))
         through = covered_through(self._store.holdings("filings"))
+        outdated = self._outdated()
+        if outdated:
+            note = f"{outdated} companies were derived by another version; run: evertape rebuild"
+            states.append(report.SourceState(name="statements", state="outdated", note=note))
         if through:
             note = f"read through {through.isoformat()}"
             states.append(report.SourceState(name="EDGAR index", state="ok", note=note))

@@ -121,12 +121,27 @@ def _standardize(
 ) -> None:
     """Add the statements of each company in a batch of facts to the rows of their tables."""
     for cik, group in groupby(batch.rows, key=itemgetter(0)):
-        made = xbrl.standardize(_unfolded(group, filings), cik=cik)
+        made = standardized(group, filings, cik=cik)
         for name, record in STATEMENTS.items():
-            columns = table_of(record).names
+            names = table_of(record).names
             for row in getattr(made, name):
                 row["derived"] = row["derived"] or None
-                rows[record].append(tuple(row[column] for column in columns))
+                rows[record].append(tuple(row[column] for column in names))
+
+
+def standardized(
+    rows: Iterable[Row],
+    filings: Mapping[str, tuple[date, str]],
+    *,
+    cik: int,
+    as_of: date | None = None,
+) -> xbrl.Statements:
+    """The statements that a company's stored facts tell, as known on a day (None: now).
+
+    Args:
+        rows: of `Fact`. filings: day and form by accession, for the repeats.
+    """
+    return xbrl.standardize(_unfolded(rows, filings), cik=cik, as_of=as_of)
 
 
 def _unfolded(rows: Iterable[Row], filings: Mapping[str, tuple[date, str]]) -> list[xbrl.Fact]:
@@ -142,6 +157,25 @@ def _unfolded(rows: Iterable[Row], filings: Mapping[str, tuple[date, str]]) -> l
     return facts
 
 
+def wanted(statement: str | None, period: str | None) -> tuple[str, ...]:
+    """The period types that are meant. Raises UserError for an unknown statement or period."""
+    if statement is not None and statement not in STATEMENTS:
+        raise UserError(f"{statement} is no statement; choose one of {', '.join(STATEMENTS)}")
+    if period not in (None, "quarter", "annual"):
+        raise UserError(f"{period} is no period; choose quarter or annual")
+    return (period,) if period else ("quarter", "annual")
+
+
+def columns(statement: str | None) -> tuple[str, ...]:
+    """A statement's columns as `query` gives them after the symbol; all three joined for None."""
+    if statement is not None:
+        return ("cik", *(name for name in table_of(STATEMENTS[statement]).names if name != "cik"))
+    keys = ("cik", "report_date", "period_type")
+    shared = [name for name in _SHARED if name not in (*keys, "derived")]
+    own = [name for record in RECORDS for name in table_of(record).names if name not in _SHARED]
+    return (*keys, *shared, *own, "derived")
+
+
 def query(
     cik: int, label: str, *, statement: str | None, period: str | None
 ) -> tuple[str, tuple[object, ...]]:
@@ -150,21 +184,16 @@ def query(
     Raises:
         UserError: an unknown statement or period.
     """
-    if statement is not None and statement not in STATEMENTS:
-        raise UserError(f"{statement} is no statement; choose one of {', '.join(STATEMENTS)}")
-    if period not in (None, "quarter", "annual"):
-        raise UserError(f"{period} is no period; choose quarter or annual")
-    wanted = (period,) if period else ("quarter", "annual")
-    marks = ", ".join("?" * len(wanted))
+    periods = wanted(statement, period)
+    marks = ", ".join("?" * len(periods))
     if statement is not None:
-        table = table_of(STATEMENTS[statement])
-        columns = ", ".join(name for name in table.names if name != "cik")
+        name = table_of(STATEMENTS[statement]).name
         text = (
-            f"SELECT ? AS symbol, cik, {columns} FROM {table.name} "  # noqa: S608
+            f"SELECT ? AS symbol, {', '.join(columns(statement))} FROM {name} "  # noqa: S608
             f"WHERE cik = ? AND period_type IN ({marks}) ORDER BY report_date DESC, period_type"
         )
-        return text, (label, cik, *wanted)
-    return _joined(marks), (label, cik, *wanted, cik, cik, cik)
+        return text, (label, cik, *periods)
+    return _joined(marks), (label, cik, *periods, cik, cik, cik)
 
 
 def _joined(marks: str) -> str:
@@ -190,7 +219,7 @@ def _joined(marks: str) -> str:
         f"WITH p AS (SELECT DISTINCT ? AS symbol, cik, report_date, period_type FROM ({union}) "  # noqa: S608
         f"WHERE cik = ? AND period_type IN ({marks})) "
         f"SELECT p.symbol, p.cik, p.report_date, p.period_type, {shared}, {own}, "
-        f"NULLIF(TRIM({derived}), '') AS derived FROM p {joins} "
+        f"NULLIF(TRIM(REPLACE({derived}, '  ', ' ')), '') AS derived FROM p {joins} "
         "ORDER BY p.report_date DESC, p.period_type"
     )
 

@@ -1,0 +1,184 @@
+"""A company's statements as they were known on a day, and where each value comes from."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from evertape.datasets import statements
+from evertape.datasets.facts import Fact
+from evertape.datasets.filings import Filing
+from evertape.errors import UserError
+from evertape.formats import xbrl
+from evertape.model.records import Condition, Row, table_of
+from evertape.model.store import Store
+
+ARCHIVES = "https://www.sec.gov/Archives/edgar/data"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Operand:
+    """A fact that went into a value: `sign` times `value`, reported by `accession`, at `address`."""
+
+    sign: int
+    tag: str
+    unit: str
+    start: date | None
+    end: date
+    value: float
+    form: str
+    filed: date
+    accession: str
+    address: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Explanation:
+    """Where one cell comes from. `known_from` is the day its last operand was filed."""
+
+    column: str
+    period_type: str
+    report_date: date
+    value: float
+    formula: str
+    known_from: date
+    operands: tuple[Operand, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Restatement:
+    """A fact that a later filing changed. Values as filed; `change` is the new less the old."""
+
+    tag: str
+    unit: str
+    start: date | None
+    end: date
+    was: float
+    said_by: str
+    now: float
+    changed_by: str
+    changed_on: date
+    change: float
+
+
+def known(store: Store, cik: int, as_of: date | None) -> xbrl.Statements:
+    """The statements that facts filed on or before `as_of` (None: all) tell."""
+    mine = (Condition(column="cik", op="=", value=cik),)
+    facts = store.read(Fact, (), mine)
+    filed = store.read(Filing, ("accession_number", "filed_date", "form"), mine)
+    return statements.standardized(facts, {a: (day, form) for a, day, form in filed}, cik=cik, as_of=as_of)
+
+
+def as_rows(
+    made: xbrl.Statements, label: str, *, statement: str | None, period: str | None
+) -> tuple[tuple[str, ...], list[Row]]:
+    """The same columns and order as the stored tables give, dates as ISO texts."""
+    wanted = statements.wanted(statement, period)
+    parts = [statement] if statement else list(statements.STATEMENTS)
+    merged: dict[tuple[date, str], dict[str, Any]] = {}
+    derived: dict[tuple[date, str], list[str]] = {}
+    for part in parts:
+        for row in getattr(made, part):
+            key = (row["report_date"], row["period_type"])
+            if key[1] not in wanted:
+                continue
+            told = merged.setdefault(key, {"symbol": label})
+            told.update({k: v for k, v in row.items() if told.get(k) is None})
+            derived.setdefault(key, []).append(row["derived"] or "")
+    names = ("symbol", *statements.columns(statement))
+    rows = []
+    for key in sorted(merged, key=lambda k: (-k[0].toordinal(), k[1])):
+        merged[key]["derived"] = " ".join(filter(None, derived[key])) or None
+        rows.append(tuple(_plain(merged[key].get(name)) for name in names))
+    return names, rows
+
+
+def _plain(value: Any) -> Any:
+    return value.isoformat() if isinstance(value, date) else value
+
+
+def explain(store: Store, cik: int, column: str, day: date, as_of: date | None) -> list[Explanation]:
+    """The cells of a column at a report date: the quarter's, the year's, or both.
+
+    Raises:
+        UserError: no such column, or nothing is known of it at that date.
+    """
+    statement = next(
+        (name for name, record in statements.STATEMENTS.items() if column in table_of(record).names), None
+    )
+    if statement is None:
+        raise UserError(f"{column} is no line of a statement; see the columns of: evertape statements --json")
+    made = known(store, cik, as_of)
+    found = [
+        _explanation(cik, column, day, period, cell)
+        for period in ("quarter", "annual")
+        if (cell := made.explain(statement, day, period, column)) is not None
+    ]
+    if not found:
+        days = sorted({row["report_date"] for row in getattr(made, statement)}, key=lambda d: abs(d - day))
+        near = ", ".join(d.isoformat() for d in days[:3]) or "none"
+        raise UserError(f"{column} is not known at {day.isoformat()}; the nearest report dates are {near}")
+    return found
+
+
+def _explanation(cik: int, column: str, day: date, period: str, cell: xbrl.Cell) -> Explanation:
+    return Explanation(
+        column=column,
+        period_type=period,
+        report_date=day,
+        value=cell.value,
+        formula=cell.formula,
+        known_from=cell.known_from,
+        operands=tuple(
+            Operand(
+                sign=o.sign,
+                tag=f"{o.taxonomy}:{o.tag}",
+                unit=o.unit,
+                start=o.start,
+                end=o.end,
+                value=o.value,
+                form=o.form,
+                filed=o.filed,
+                accession=o.accession,
+                address=f"{ARCHIVES}/{cik}/{o.accession.replace('-', '')}/{o.accession}-index.html",
+            )
+            for o in cell.operands
+        ),
+    )
+
+
+def restatements(store: Store, cik: int) -> list[Restatement]:
+    """Facts whose value a later filing changed, the latest change first."""
+    query = (
+        "SELECT taxonomy || ':' || tag, unit, start_date, end_date, value, accession_number, filed_date "
+        "FROM facts WHERE cik = ? AND absent_on IS NULL AND taxonomy <> 'dei' "
+        "ORDER BY 1, 2, 3, 4, filed_date, accession_number"
+    )
+    _, rows = store.sql(query, (cik,))
+    found = [
+        Restatement(
+            tag=new[0],
+            unit=new[1],
+            start=_day(new[2]),
+            end=date.fromisoformat(new[3]),
+            was=old[4],
+            said_by=old[5],
+            now=new[4],
+            changed_by=new[5],
+            changed_on=date.fromisoformat(new[6]),
+            change=new[4] - old[4],
+        )
+        for old, new in _pairs(rows)
+    ]
+    return sorted(found, key=lambda r: (r.changed_on, r.tag, r.end), reverse=True)
+
+
+def _pairs(rows: Sequence[Row]) -> list[tuple[Row, Row]]:
+    return [(old, new) for old, new in itertools.pairwise(rows) if old[:4] == new[:4] and old[4] != new[4]]
+
+
+def _day(text: str | None) -> date | None:
+    return date.fromisoformat(text) if text else None
