@@ -35,7 +35,9 @@ FACTS = json.dumps(
         "cik": 320193,
         "entityName": "Apple Inc.",
         "facts": {
-            "us-gaap": {"NetIncomeLoss": {"units": {"USD": [{**FACT, "form": "10-Q", "filed": "2026-07-08"}]}}},
+            "us-gaap": {
+                "NetIncomeLoss": {"units": {"USD": [{**FACT, "form": "10-Q", "filed": "2026-07-08"}]}}
+            },
             "srt": {"Unread": {"units": {"USD": [{**FACT, "form": "10-Q", "filed": "2026-07-08"}]}}},
         },
     }
@@ -44,7 +46,21 @@ SHORTS = json.dumps({"cik": 320193, "rows": [["2026-06-15", 100]], "next": None}
 INDEX = index("July 8, 2026", "320193|Apple Inc.|10-Q|2026-07-08|edgar/data/320193/0000320193-26-000070.txt")
 TRUE = (TICKERS, LISTING, CONSTITUENTS, INDEX, FACTS, SHORTS)
 HTML = b"<!DOCTYPE html>\n<html><head><title>Sorry</title></head><body>later</body></html>"
-ODD: tuple[Any, ...] = (None, "", "x", -1, 10**30, -(10**30), 1e308, True, [], {}, [[]], {"a": None}, "9999-99-99")
+ODD: tuple[Any, ...] = (
+    None,
+    "",
+    "x",
+    -1,
+    10**30,
+    -(10**30),
+    1e308,
+    True,
+    [],
+    {},
+    [[]],
+    {"a": None},
+    "9999-99-99",
+)
 
 
 @cache
@@ -126,7 +142,11 @@ def sound(feed: Feed, call: Call, pages: list[Page]) -> None:
     """Rows of the dataset's records, values that fit, coverage of what was asked."""
     dataset = CATALOG.datasets[feed.dataset]
     asked = {unit.key for unit in call.units}
-    needed = [record for name in (dataset.name, *dataset.needs, "universe") for record in CATALOG.datasets[name].records]
+    needed = [
+        record
+        for name in (dataset.name, *dataset.needs, "universe")
+        for record in CATALOG.datasets[name].records
+    ]
     for page in pages:
         for batch in page.batches:
             assert batch.record in needed

@@ -112,6 +112,8 @@ def states(dataset: Dataset) -> Iterator[Evidence]:
             yield evidence(dataset, settled(every, at, mark="", size=10), rows=rows)
             for hours in (-1, 1):
                 later = NOW + timedelta(hours=hours)
-                waiting = settled(every, at, outcome=Outcome.PENDING, strikes=2, not_before=later, note="later")
+                waiting = settled(
+                    every, at, outcome=Outcome.PENDING, strikes=2, not_before=later, note="later"
+                )
                 yield evidence(dataset, waiting, rows=rows)
             yield evidence(dataset, settled(every, at, outcome=Outcome.NOTHING, size=10), rows=rows)

@@ -30,6 +30,10 @@ def test_an_unknown_ticker_is_answered_with_near_ones() -> None:
         selection.by_symbols(["APPL"], LISTINGS, NAMES)
 
 
+def test_of_equally_near_tickers_the_larger_company_comes_first() -> None:
+    assert selection.near("APPL", ["NVDA", "AAPL", "APP", "PPL", "SPPL"]) == ["AAPL", "APP", "PPL"]
+
+
 def test_without_a_ticker_file_a_ticker_cannot_be_looked_up_and_a_cik_can() -> None:
     with pytest.raises(UserError, match="no ticker file"):
         selection.by_symbols(["AAPL"], [], {})

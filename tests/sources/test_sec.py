@@ -292,7 +292,9 @@ def test_facts_without_the_awaited_filing_are_pending() -> None:
     assert held.not_before > AT
 
 
-@pytest.mark.parametrize("empty", [b'{"cik":320193,"entityName":"","facts":{}}', b'{"cik":"320193","facts":{}}'])
+@pytest.mark.parametrize(
+    "empty", [b'{"cik":320193,"entityName":"","facts":{}}', b'{"cik":"320193","facts":{}}']
+)
 def test_a_company_without_facts_is_settled_at_once(empty: bytes) -> None:
     page = read_facts(reply(empty))
     assert [row for batch in page.batches for row in batch.rows] == []

@@ -103,7 +103,9 @@ def job(console: Console, report: JobReport) -> None:
         )
     if report.failed:
         console.print(f"  again, failed ones only: evertape jobs retry {report.job_id}")
-    if report.remaining:
+    if report.state in ("running", "paused"):
+        console.print(f"  it goes on in its own process; watch it with: evertape jobs show {report.job_id}")
+    elif report.remaining:
         console.print(f"  {report.remaining} remain; go on with: evertape jobs resume {report.job_id}")
 
 

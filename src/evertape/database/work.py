@@ -23,6 +23,7 @@ from evertape.settings import Settings
 HEARTBEAT_LOST = 60.0
 """Seconds without a heartbeat after which an owner on another machine is taken for dead."""
 SPARE_BYTES = 500_000_000
+_OPEN = (JobState.RUNNING, JobState.PAUSED)
 
 
 class Workshop:
@@ -55,7 +56,7 @@ class Workshop:
     def refuse_second(self) -> None:
         """Raises HomeBusy where a living job holds this home."""
         for job in self._store.jobs(20):
-            if job.state in (JobState.RUNNING, JobState.PAUSED) and living(job):
+            if job.state in _OPEN and living(job):
                 self._store.create_job(self._job("check", Plan(target="", steps=())), [], living)
 
     def interrupt(self) -> None:
@@ -76,7 +77,7 @@ class Workshop:
     async def resume(self, job_id: str | None, workers: int) -> report.JobReport:
         """Go on with an interrupted job; the latest one where none is named."""
         job = self._resumable(job_id)
-        if job.state is JobState.PAUSED and living(job):
+        if job.wish is Wish.PAUSE and job.state in _OPEN and living(job):
             self._store.set_wish(job.id, Wish.RUN)
             return report.job_report(job, self._store.items(job.id))
         taken = dataclasses.replace(

@@ -114,7 +114,9 @@ class JobReport:
 
     @property
     def exit_code(self) -> int:
-        """0 all right, 1 failed items, 130 interrupted."""
+        """0 all right (or still going on elsewhere), 1 failed items, 130 interrupted."""
+        if self.state in ("running", "paused"):
+            return 0
         if self.state in ("interrupted", "cancelled"):
             return 130
         return 1 if self.failed or self.remaining else 0

@@ -156,11 +156,19 @@ class Runner:
             if wish is Wish.CANCEL:
                 self._cancelled = True
                 self.stop()
-            elif wish is Wish.PAUSE:
-                self._open.clear()
-            else:
-                self._open.set()
+            elif (wish is Wish.RUN) is not self._open.is_set():
+                await self._rest(wish is Wish.PAUSE)
             await asyncio.sleep(BEAT)
+
+    async def _rest(self, paused: bool) -> None:
+        """Stop or start admitting, and say so in the ledger."""
+        state = JobState.PAUSED if paused else JobState.RUNNING
+        if paused:
+            self._open.clear()
+        else:
+            self._open.set()
+        now = self._work.clock.real_now()
+        await asyncio.to_thread(self._work.store.set_job_state, self._job.id, state, now)
 
     async def _worker(self) -> None:
         while self._queue and not self._stop.is_set():
@@ -180,7 +188,7 @@ class Runner:
         item = replace(
             item, state=ItemState.LEASED, attempt=item.attempt + 1, started_at=self._work.clock.real_now()
         )
-        await self._write(item)
+        await _write(self._work.store, item)
         self._work.emit(ItemStarted(position=item.position, label=item.label))
         try:
             self._admit(call)
@@ -277,7 +285,7 @@ class Runner:
             requests=item.requests + error.requests,
             finished_at=self._work.clock.real_now(),
         )
-        await self._write(failed)
+        await _write(self._work.store, failed)
         self._work.emit(
             ItemFailed(
                 position=item.position,
@@ -289,8 +297,9 @@ class Runner:
             )
         )
 
-    async def _write(self, item: Item) -> None:
-        await _persist(lambda: self._work.store.set_items([item]))
+
+async def _write(store: Store, item: Item) -> None:
+    await _persist(lambda: store.set_items([item]))
 
 
 async def _persist(write: Callable[[], object]) -> None:

@@ -18,8 +18,25 @@ _CIK = re.compile(r"(?i)(?:CIK)?\d{1,10}")
 
 
 def near(symbol: str, known: Sequence[str]) -> list[str]:
-    """Up to three known symbols that look like this one."""
-    return difflib.get_close_matches(symbol, known, n=3, cutoff=0.5)
+    """Up to three known symbols that look like this one, the nearest first.
+
+    Args:
+        known: symbols in rank order; of two equally near ones the larger company comes first.
+    """
+    rank = {name: i for i, name in enumerate(known)}
+    like = difflib.get_close_matches(symbol, known, n=40, cutoff=0.5)
+    return sorted(like, key=lambda name: (_edits(symbol, name), rank[name]))[:3]
+
+
+def _edits(one: str, other: str) -> int:
+    """Levenshtein distance: letters to insert, delete or replace."""
+    before = list(range(len(other) + 1))
+    for i, a in enumerate(one, 1):
+        now = [i]
+        for j, b in enumerate(other, 1):
+            now.append(min(before[j] + 1, now[-1] + 1, before[j - 1] + (a != b)))
+        before = now
+    return before[-1]
 
 
 def by_symbols(
@@ -45,7 +62,7 @@ def by_symbols(
             cik = _cik(symbol)
             companies.setdefault(cik, symbol_of.get(int(cik)) or names.get(int(cik)) or cik)
         else:
-            raise UserError(_unknown(symbol, list(ciks)))
+            raise UserError(_unknown(symbol, list(dict.fromkeys(s for s, _ in listings))))
     return companies
 
 
