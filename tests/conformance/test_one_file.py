@@ -17,6 +17,7 @@ from evertape.database import Database, Selection
 from evertape.errors import UserError
 from evertape.model.call import Call, Reply
 from evertape.settings import load
+from evertape.sources import constituents
 from tests.conformance.answers import CONSTITUENTS, TICKERS
 
 PLUGINS = Path(__file__).parent / "plugins"
@@ -48,7 +49,7 @@ class Scripted:
 
 ANSWERS = {
     "https://www.sec.gov/files/company_tickers_exchange.json": TICKERS,
-    "https://raw.githubusercontent.com/datasets/s-and-p-500-companies/main/data/constituents.csv": CONSTITUENTS,
+    constituents.URL: CONSTITUENTS,
     "https://clearing.example/short/0000320193?page=1": json.dumps(
         {"cik": 320193, "rows": [["2026-06-15", 100]], "next": "/short/0000320193?page=2"}
     ).encode(),

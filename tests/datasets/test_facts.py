@@ -40,8 +40,12 @@ def standing(
 
 def settled(**changes: object) -> Holding:
     told: dict[str, object] = {
-        "unit": UNIT, "outcome": Outcome.SETTLED, "checked_at": end_of_day(date(2026, 5, 1)), "source": "sec", "size": 200_000
-    }  # fmt: skip
+        "unit": UNIT,
+        "outcome": Outcome.SETTLED,
+        "checked_at": end_of_day(date(2026, 5, 1)),
+        "source": "sec",
+        "size": 200_000,
+    }
     return Holding(**{**told, **changes})  # type: ignore[arg-type]
 
 

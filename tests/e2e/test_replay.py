@@ -124,8 +124,9 @@ def test_known_good_values_to_the_dollar(later: World) -> None:
     year = next(r for r in rows if (r["report_date"], r["period_type"]) == ("2025-09-27", "annual"))
     assert (year["revenue"], year["net_income"]) == (416_161e6, 112_010e6)
     nine = later.sql(
-        "SELECT tag, value FROM facts WHERE cik = 320193 AND start_date = '2023-10-01' AND end_date = '2024-06-29' "
-        "AND tag IN ('NetCashProvidedByUsedInOperatingActivities', 'PaymentsToAcquirePropertyPlantAndEquipment')"
+        "SELECT tag, value FROM facts WHERE cik = 320193 AND start_date = '2023-10-01' "
+        "AND end_date = '2024-06-29' AND tag IN ('NetCashProvidedByUsedInOperatingActivities', "
+        "'PaymentsToAcquirePropertyPlantAndEquipment')"
     )
     assert dict(nine) == {
         "NetCashProvidedByUsedInOperatingActivities": 91_443e6,

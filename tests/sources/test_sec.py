@@ -226,8 +226,8 @@ def test_a_listing_names_the_days_and_when_they_were_written() -> None:
 
 @pytest.mark.parametrize("cut", [5, 60, 420])
 def test_a_half_read_index_is_refused(cut: int) -> None:
+    quarter_body = index("July 8, 2026", *LINES)[:-cut]
     with pytest.raises(Malformed, match="index"):
-        quarter_body = index("July 8, 2026", *LINES)[:-cut]
         list(sec.read_indexes(reply(quarter_body, unit=Unit("filings", QUARTER)), {}))
 
 
