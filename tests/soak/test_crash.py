@@ -11,7 +11,7 @@ import pytest
 from tests.e2e.world import World
 from tests.soak import runs
 
-COMPANIES = 60
+COMPANIES, FEW = 60, 25
 DEAD_PERMITS = 2.0
 START_UP = 1.5
 """Seconds that a process needs to start on a busy machine, before it can wait for anything."""
@@ -25,15 +25,20 @@ def moments(count: int, seconds: float) -> list[float]:
 def deaths(
     make: Callable[[str], World], expected: runs.Uninterrupted, number: signal.Signals, count: int
 ) -> None:
-    """A fifth of them inside a commit, the others spread over the run."""
-    inside = max(1, count // 5)
-    for i, after in enumerate(moments(count - inside, expected.seconds)):
+    """Signals spread over the whole run."""
+    for i, after in enumerate(moments(count, expected.seconds)):
         world = make(f"{number.name}-at-{i}")
         runs.cut(world, number, after)
         assert runs.go_on(world, expected) <= DEAD_PERMITS + START_UP
-    for i in range(inside):
-        world = make(f"{number.name}-commit-{i}")
-        runs.cut_in_commit(world, number, 12 + i * (2 * COMPANIES // inside))
+
+
+def commits(
+    make: Callable[[str], World], expected: runs.Uninterrupted, number: signal.Signals, which: list[int]
+) -> None:
+    """Signals when the Nth COMMIT begins: the rows are written and not yet there."""
+    for nth in which:
+        world = make(f"{number.name}-commit-{nth}")
+        runs.cut_in_commit(world, number, nth)
         assert runs.go_on(world, expected) <= DEAD_PERMITS + START_UP
 
 
@@ -48,21 +53,27 @@ def bodies(
 
 
 @pytest.fixture
-def homes(tmp_path: Path, serve: Callable[..., str]) -> Callable[[str], World]:
+def companies(request: pytest.FixtureRequest) -> int:
+    """Many in the long form, few in the short one."""
+    return COMPANIES if request.node.get_closest_marker("soak") else FEW
+
+
+@pytest.fixture
+def homes(tmp_path: Path, serve: Callable[..., str], companies: int) -> Callable[[str], World]:
     """Fresh homes, each with a server of its own: some facts appear after a number of requests."""
     return lambda name: World(
-        home=tmp_path / name / "home", url=serve(market=COMPANIES, seed=3), now="2026-06-30"
+        home=tmp_path / name / "home", url=serve(market=companies, seed=3), now="2026-06-30"
     )
 
 
 @pytest.fixture
-def slow_homes(tmp_path: Path, serve: Callable[..., str]) -> Callable[[str], World]:
+def slow_homes(tmp_path: Path, serve: Callable[..., str], companies: int) -> Callable[[str], World]:
     """The same market, where the half of some bodies comes two seconds late."""
     match = "data.sec.gov/api/xbrl/companyfacts/*"
     rule = {"kind": "slow_body", "match": match, "share": 0.1, "seconds": 2.0}
     return lambda name: World(
         home=tmp_path / name / "home",
-        url=serve(market=COMPANIES, seed=3, faults=(rule,)),
+        url=serve(market=companies, seed=3, faults=(rule,)),
         now="2026-06-30",
     )
 
@@ -70,7 +81,8 @@ def slow_homes(tmp_path: Path, serve: Callable[..., str]) -> Callable[[str], Wor
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
 def test_a_few_deaths(homes: Callable[[str], World], number: signal.Signals) -> None:
     expected = runs.uninterrupted(homes("whole"))
-    deaths(homes, expected, number, 3)
+    deaths(homes, expected, number, 2)
+    commits(homes, expected, number, [40])
 
 
 def test_a_death_inside_a_body(homes: Callable[[str], World], slow_homes: Callable[[str], World]) -> None:
@@ -84,5 +96,6 @@ def test_twenty_five_deaths(
     homes: Callable[[str], World], slow_homes: Callable[[str], World], number: signal.Signals
 ) -> None:
     expected = runs.uninterrupted(homes("whole"))
-    deaths(homes, expected, number, 20)
+    deaths(homes, expected, number, 15)
+    commits(homes, expected, number, [12, 36, 60, 84, 108])
     bodies(slow_homes, expected, number, 5)
