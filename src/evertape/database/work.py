@@ -11,11 +11,11 @@ from evertape.catalog import Catalog
 from evertape.clock import Clock
 from evertape.engine import report
 from evertape.engine.runner import Runner, Work, items_of
-from evertape.errors import UserError
+from evertape.errors import HomeBusy, UserError
 from evertape.model.call import Call, Transport
 from evertape.model.events import Event
 from evertape.model.feed import Source
-from evertape.model.job import ItemState, Job, JobState, Wish, alive, new_job_id, this_owner
+from evertape.model.job import ItemState, Job, JobState, Wish, alive, new_job_id, runs_already, this_owner
 from evertape.model.plan import Cost, Plan, Step
 from evertape.model.store import Store
 from evertape.settings import Settings
@@ -57,7 +57,7 @@ class Workshop:
         """Raises HomeBusy where a living job holds this home."""
         for job in self._store.jobs(20):
             if job.state in _OPEN and living(job):
-                self._store.create_job(self._job("check", Plan(target="", steps=())), [], living)
+                raise HomeBusy(runs_already(job))
 
     def interrupt(self) -> None:
         """Ask the running job of this process to stop; safe to call from a signal handler."""

@@ -106,6 +106,14 @@ class Item:
     seq: int = 0
 
 
+def runs_already(job: Job) -> str:
+    """The sentence for a person who wants a home that this job holds."""
+    return (
+        f"job {job.id} ({job.target}) is running in this home, started by process {job.owner.pid}; "
+        f"watch it with: evertape jobs show {job.id}"
+    )
+
+
 def new_job_id() -> str:
     """A UUIDv7 (RFC 9562): sorts by creation time."""
     stamp = time.time_ns() // 1_000_000

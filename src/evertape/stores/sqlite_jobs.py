@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from evertape.errors import HomeBusy, StoreError, UserError
-from evertape.model.job import Item, ItemState, Job, JobState, Owner, Wish
+from evertape.model.job import Item, ItemState, Job, JobState, Owner, Wish, runs_already
 from evertape.stores.coding import instant_of, instant_text
 from evertape.stores.sqlite_file import SqliteFile
 
@@ -153,11 +153,7 @@ def _end_the_dead(writer: sqlite3.Connection, living: Callable[[Job], bool]) -> 
     for row in writer.execute(query, tuple(state.value for state in _OPEN)).fetchall():
         other = _job_of(row)
         if living(other):
-            raise HomeBusy(
-                f"job {other.id} ({other.target}) is running in this home, "
-                f"started by process {other.owner.pid}; "
-                f"watch it with: evertape jobs show {other.id}"
-            )
+            raise HomeBusy(runs_already(other))
         writer.execute(
             "UPDATE sync_jobs SET state = ?, finished_at = heartbeat_at WHERE id = ?",
             (JobState.INTERRUPTED.value, other.id),
