@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -68,18 +70,9 @@ def test_a_setting_cannot_exceed_what_the_sec_allows_except_in_a_sandbox() -> No
 
 @given(st.lists(LEVELS, max_size=60))
 def test_the_report_counts_every_company_once(levels: list[Freshness]) -> None:
-    from datetime import UTC, datetime
-
     standings = [company(n, level, days=n) for n, level in enumerate(levels)]
-    told = report.check_report(
-        standings,
-        target="financials",
-        scope="all",
-        now=datetime(2026, 7, 10, tzinfo=UTC),
-        rows={},
-        last_update=None,
-        sources=(),
-    )
+    now = datetime(2026, 7, 10, tzinfo=UTC)
+    told = report.check_report(standings, report.Seen(target="financials", scope="all", now=now))
     assert told.current + told.stale + told.missing + told.pending + told.unknown == told.total == len(levels)
     assert len(told.most_stale) + told.more_stale == told.stale
     assert [s.days for s in told.most_stale] == sorted((s.days for s in told.most_stale), reverse=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from typing import Any
 
 import click
 
@@ -27,12 +27,10 @@ STATEMENTS = ("income", "balance", "cash_flow")
 @common
 def statements(
     symbol: str,
-    statement: str | None,
-    period: str | None,
     limit: int | None,
-    as_of: date | None,
     as_json: bool,
-    log_level: str,
+    log_level: str,  # noqa: ARG001
+    **chosen: Any,
 ) -> int:
     """A company's standardized statements, the latest period first.
 
@@ -40,7 +38,7 @@ def statements(
     is named in "derived". Nothing is shown for what is unknown.
     """
     with opened(read_only=True) as db:
-        names, rows = db.statement_rows(symbol, statement=statement, period=period, as_of=as_of)
+        names, rows = db.statement_rows(symbol, **chosen)
         if as_json:
             kept = rows if limit is None else rows[:limit]
             print_json([dict(zip(names, row, strict=True)) for row in kept])

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import sys
-from datetime import date
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -28,14 +27,10 @@ if TYPE_CHECKING:
 @click.option("--check", "check_only", is_flag=True, help="Check and show the plan, then stop.")
 def refresh(
     target: str,
-    symbols: tuple[str, ...] | None,
-    scope: str | None,
-    since: date,
     workers: int,
     as_json: bool,
     log_level: str,
-    yes: bool,
-    check_only: bool,
+    **said: Any,
 ) -> int:
     """Check what is stale, show what fetching it costs, ask, and fetch only that.
 
@@ -45,10 +40,10 @@ def refresh(
     """
     from evertape.database import Selection
 
-    if symbols and scope:
+    if said["symbols"] and said["scope"]:
         raise click.UsageError("--symbols and --scope exclude each other; give one")
     with opened(log_level=log_level) as db:
-        chosen = Selection(symbols=symbols or (), scope=scope, since=since)
+        chosen = Selection(symbols=said["symbols"] or (), scope=said["scope"], since=said["since"])
         console = show.talk()
         with shown(db, console, quiet=as_json):
             checked = run(db, db.check(target, chosen))
@@ -58,7 +53,7 @@ def refresh(
             return _nothing_due(checked, as_json)
         if not as_json:
             show.plan(console, checked.plan)
-        if not _confirmed(yes, check_only):
+        if not _confirmed(said["yes"], said["check_only"]):
             if as_json:
                 print_json({"check": checked.report, "plan": checked.plan})
             return 3

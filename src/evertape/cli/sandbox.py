@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -30,24 +31,13 @@ MARKET_DAY = date(2026, 6, 30)
 @click.option(
     "--fail", type=click.FloatRange(0, 1), default=0.0, help="Share of answers that fail, all kinds."
 )
-def sandbox(
-    data: Path | None,
-    market: int | None,
-    seed: int,
-    today: date,
-    port: int,
-    limit: int | None,
-    faults: Path | None,
-    fail: float,
-) -> int:
+def sandbox(**chosen: Any) -> int:
     """Speak the SEC's own paths and refusals on 127.0.0.1, until Ctrl+C."""
     from evertape.sandbox import SandboxError, SandboxOptions, serve
 
-    if (data is None) == (market is None):
+    if (chosen["data"] is None) == (chosen["market"] is None):
         raise click.UsageError("give --data DIR or --market N")
-    options = SandboxOptions(
-        data=data, market=market, seed=seed, today=today, port=port, limit=limit, faults=faults, fail=fail
-    )
+    options = SandboxOptions(**chosen)
 
     def ready(url: str) -> None:
         click.echo(url)

@@ -96,17 +96,18 @@ class Survey:
         asked = self.asked(chosen) if chosen else self.held(since)
         standings = self.standings(self.target(target), asked)
         rows, updated = self.rows_held(asked)
-        told = report.check_report(
-            standings,
+        seen = report.Seen(
             target=target,
             scope=asked.scope,
             now=self._clock.now(),
             rows=rows,
             last_update=updated,
-            sources=[*self.source_states(), *heard.failed],
-            cost=(heard.requests, heard.bytes),
+            sources=(*self.source_states(), *heard.failed),
+            requests=heard.requests,
+            bytes=heard.bytes,
             notes=heard.notes,
         )
+        told = report.check_report(standings, seen)
         plan = self.plan(target, standings, {"scope": asked.scope, "since": since.isoformat()})
         return report.Check(report=told, standings=tuple(standings), plan=plan)
 

@@ -137,27 +137,31 @@ def most_stale(standings: Sequence[Standing]) -> list[Stale]:
     return sorted(stale, key=lambda s: (-s.days, s.label))
 
 
-def check_report(
-    standings: Sequence[Standing],
-    *,
-    target: str,
-    scope: str,
-    now: datetime,
-    rows: Mapping[str, int],
-    last_update: datetime | None,
-    sources: Sequence[SourceState],
-    cost: tuple[int, int] = (0, 0),
-    notes: Sequence[str] = (),
-) -> CheckReport:  # too many parameters for a person, one for each thing a report says
+@dataclass(frozen=True, kw_only=True)
+class Seen:
+    """What a report says besides the standings: see `CheckReport` for each."""
+
+    target: str
+    scope: str
+    now: datetime
+    rows: Mapping[str, int] = field(default_factory=dict)
+    last_update: datetime | None = None
+    sources: tuple[SourceState, ...] = ()
+    requests: int = 0
+    bytes: int = 0
+    notes: tuple[str, ...] = ()
+
+
+def check_report(standings: Sequence[Standing], seen: Seen) -> CheckReport:
     """Fold standings into the report's counts."""
     levels = count(standings)
     total = sum(levels.values())
     current = sum(n for level, n in levels.items() if level.current)
     stale = most_stale(standings)
     return CheckReport(
-        target=target,
-        scope=scope,
-        now=now,
+        target=seen.target,
+        scope=seen.scope,
+        now=seen.now,
         total=total,
         current=current,
         dormant=len({s.key for s in standings if s.dormant}),
@@ -167,14 +171,14 @@ def check_report(
         pending=levels[Freshness.PENDING],
         unknown=levels[Freshness.UNKNOWN],
         freshness=round(100 * current / total, 1) if total else None,
-        rows=dict(rows),
-        last_update=last_update,
+        rows=dict(seen.rows),
+        last_update=seen.last_update,
         most_stale=tuple(stale[:MOST_STALE]),
         more_stale=max(0, len(stale) - MOST_STALE),
-        sources=tuple(sources),
-        requests=cost[0],
-        bytes=cost[1],
-        notes=tuple(notes),
+        sources=seen.sources,
+        requests=seen.requests,
+        bytes=seen.bytes,
+        notes=seen.notes,
     )
 
 
