@@ -29,7 +29,7 @@ def statements(
     symbol: str,
     limit: int | None,
     as_json: bool,
-    log_level: str,  # noqa: ARG001
+    log_level: str,
     **chosen: Any,
 ) -> int:
     """A company's standardized statements, the latest period first.
