@@ -40,6 +40,7 @@ def value(column: Column, number: int) -> Any:
         "instant": NOW - timedelta(days=number, hours=number),
         "boolean": number % 2 == 0,
         "accession": f"{number:010d}-26-{number:06d}",
+        "packed": "[]",
     }
     return made[column.kind]
 

@@ -17,12 +17,14 @@ COMPANIES = 200
 
 
 def held(world: World) -> dict[tuple[int, str, str], dict[str, Any]]:
-    """All statement cells by company, report date and period type."""
+    """All statement cells of quarters and years by company, report date and period type."""
     rows: dict[tuple[int, str, str], dict[str, Any]] = defaultdict(dict)
     for table in TABLES:
         columns = [c[1] for c in world.sql(f"PRAGMA table_info({table})")]
         for row in world.sql(f"SELECT * FROM {table}"):
             told = dict(zip(columns, row, strict=True))
+            if told["period_type"] == "ttm":
+                continue
             rows[told["cik"], told["report_date"], told["period_type"]].update(told)
     return rows
 

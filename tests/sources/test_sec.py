@@ -12,6 +12,7 @@ import pytest
 
 from evertape.datasets import facts, filings, universe
 from evertape.errors import Malformed
+from evertape.formats.xbrl.facts import accession_text, day_of
 from evertape.model.call import Call, Reply
 from evertape.model.feed import Page
 from evertape.model.records import Truth
@@ -265,9 +266,14 @@ def read_facts(answer: Reply, was: Holding | None = None) -> Page:
 
 def test_facts_come_with_the_filings_that_reported_them() -> None:
     page = read_facts(reply(body(), awaited=(ACCESSION,)))
-    (fact,) = rows(page, facts.Fact)
-    assert fact[:7] == (320193, "us-gaap", "Assets", "USD", None, date(2026, 6, 27), 331_612_000_000.0)
-    assert fact[7:] == (date(2026, 7, 8), ACCESSION, "10-Q", None, None)
+    (row,) = rows(page, facts.FactSeries)
+    assert row[:4] == (320193, "us-gaap", "Assets", "USD")
+    (fact,) = facts.unpack(row[4])
+    assert (day_of(fact.end), fact.start, fact.value) == (date(2026, 6, 27), None, 331_612_000_000.0)
+    assert (day_of(fact.filed), accession_text(fact.accession), fact.form) == (
+        date(2026, 7, 8), ACCESSION, "10-Q",
+    )  # fmt: skip
+    assert (fact.repeats, fact.absent) == ((), None)
     (filing,) = rows(page, filings.Filing)
     assert filing[:5] == (320193, ACCESSION, "10-Q", date(2026, 7, 8), True)
     assert filing[filings_at("in_facts_at")] == AT

@@ -15,7 +15,9 @@ from pathlib import Path
 import pytest
 
 from evertape.clock import ManualClock
+from evertape.datasets.facts import FactSeries, unpack
 from evertape.errors import SchemaMismatch
+from evertape.formats.xbrl import FoldedFact
 from evertape.model.job import ItemState, JobState
 from evertape.model.records import Batch, Record, column
 from evertape.model.store import Commit
@@ -89,6 +91,46 @@ def test_a_numbered_migration_keeps_what_was_held_and_leaves_a_backup(tmp_path: 
     assert len(old.read(Reading)) == 2
     assert old.sql("SELECT name FROM sqlite_master WHERE name = 'visits'")[1] == []
     old.close()
+
+
+OLD_FACTS = """
+CREATE TABLE facts_coded (
+  cik INTEGER NOT NULL, taxonomy INTEGER NOT NULL, tag INTEGER NOT NULL, unit INTEGER NOT NULL,
+  start_date INTEGER NOT NULL, end_date INTEGER NOT NULL, value REAL NOT NULL, filed_date INTEGER NOT NULL,
+  accession_number INTEGER NOT NULL, form INTEGER NOT NULL, repeats TEXT, absent_on INTEGER,
+  PRIMARY KEY (cik, taxonomy, tag, unit, end_date, start_date, filed_date, accession_number)
+) WITHOUT ROWID;
+INSERT INTO codes VALUES (10, 'us-gaap'), (13, '10-Q'), (14, 'Assets');
+INSERT INTO facts_coded VALUES
+  (7, 10, 1, 2, 19083, 19173, 5.25, 19200, 32019324000081, 13,
+    '0000320193-25-000007 0000320193-26-000008', NULL),
+  (7, 10, 1, 2, 19174, 19264, -6.0, 19300, 32019325000007, 13, NULL, 20000),
+  (7, 10, 14, 2, -719163, 19173, 9e15, 19200, 32019324000081, 13, NULL, NULL);
+"""
+
+
+def test_facts_of_a_row_each_are_packed_without_a_loss(tmp_path: Path) -> None:
+    frozen("0001.sql", tmp_path / "e.db")
+    with closing(sqlite3.connect(tmp_path / "e.db")) as connection:
+        connection.executescript(OLD_FACTS)
+    store = SqliteStore(tmp_path / "e.db")
+    store.migrate([*RECORDS, FactSeries])
+    first, second = store.read(FactSeries)
+    assert first[:4] == (7, "us-gaap", "Assets", "USD")
+    assert unpack(first[4]) == [FoldedFact(19173, None, 9e15, 19200, 32019324000081, "10-Q")]
+    assert second[:4] == (7, "us-gaap", "Revenues", "USD")
+    assert unpack(second[4]) == [
+        FoldedFact(
+            19173, 19083, 5.25, 19200, 32019324000081, "10-Q", (32019325000007, 32019326000008)
+        ),
+        FoldedFact(19264, 19174, -6.0, 19300, 32019325000007, "10-Q", (), 20000),
+    ]  # fmt: skip
+    shown = "SELECT start_date, value, accession_number, repeats, absent_on FROM facts WHERE tag = 'Revenues'"
+    assert store.sql(shown)[1] == [
+        ("2022-04-01", 5.25, "0000320193-24-000081", "0000320193-25-000007 0000320193-26-000008", None),
+        ("2022-07-01", -6.0, "0000320193-25-000007", None, "2024-10-04"),
+    ]
+    store.close()
 
 
 def test_a_newer_database_is_refused_by_reader_and_writer(tmp_path: Path, tomorrow: Path) -> None:
@@ -237,9 +279,9 @@ async def test_the_last_three_backups_are_kept(tmp_path: Path) -> None:
     store.close()
     kept = sorted(path.name for path in (tmp_path / "backups").iterdir())
     assert kept == [
-        "evertape-1-20240101T000300000000Z.db",
-        "evertape-1-20240101T000400000000Z.db",
-        "evertape-1-20240101T000500000000Z.db",
+        "evertape-2-20240101T000300000000Z.db",
+        "evertape-2-20240101T000400000000Z.db",
+        "evertape-2-20240101T000500000000Z.db",
         mine.name,
     ]
 

@@ -19,7 +19,18 @@ STATEMENTS = ("income", "balance", "cash_flow")
 @click.option(
     "--statement", type=click.Choice(STATEMENTS), help="One of the three; all where nothing is said."
 )
-@click.option("--period", type=click.Choice(["quarter", "annual"]), help="Both where nothing is said.")
+@click.option(
+    "--period",
+    type=click.Choice(["quarter", "annual", "ttm"]),
+    help="Quarters and years where nothing is said; ttm: twelve months to the end of each quarter.",
+)
+@click.option(
+    "--reading",
+    type=click.Choice(["latest", "first"]),
+    default="latest",
+    show_default=True,
+    help="Each value as it stands now, or as it was first reported.",
+)
 @click.option(
     "--limit", type=click.IntRange(1, 1000), help="The latest N periods; all in JSON, 4 in a table."
 )

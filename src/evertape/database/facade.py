@@ -17,6 +17,7 @@ from evertape.datasets import statements
 from evertape.datasets.universe import SP500
 from evertape.engine import planner, report, selection
 from evertape.errors import Denied, UserError
+from evertape.formats.xbrl import Reading
 from evertape.model.call import Transport
 from evertape.model.dataset import Asked, Dataset
 from evertape.model.events import Event
@@ -155,11 +156,12 @@ class Database:
         statement: str | None = None,
         period: str | None = None,
         as_of: date | None = None,
+        reading: Reading = "latest",
     ) -> tuple[tuple[str, ...], list[Row]]:
         """Column names and rows behind `statements`."""
         cik, label = self.company(symbol)
-        if as_of is not None:
-            made = history.known(self.store, int(cik), as_of)
+        if as_of is not None or reading == "first":
+            made = history.known(self.store, int(cik), as_of, reading)
             return history.as_rows(made, label, statement=statement, period=period)
         query, parameters = statements.query(int(cik), label, statement=statement, period=period)
         return self.store.sql(query, parameters)
@@ -171,16 +173,19 @@ class Database:
         statement: str | None = None,
         period: str | None = None,
         as_of: date | str | None = None,
+        reading: Reading = "latest",
     ) -> pd.DataFrame:
         """A company's standardized statements as a frame, the latest period first.
 
         Args:
             statement: "income", "balance", "cash_flow"; None joins all three on the period.
-            period: "quarter" or "annual"; None for both.
+            period: "quarter", "annual" or "ttm" (twelve months to a quarter's end); None for the first two.
             as_of: only what was filed on or before this day; None for all that is held.
+            reading: each value as it stands then ("latest"), or as it was first reported ("first").
         """
         day = date.fromisoformat(as_of) if isinstance(as_of, str) else as_of
-        return _frame(*self.statement_rows(symbol, statement=statement, period=period, as_of=day))
+        chosen = {"statement": statement, "period": period, "as_of": day, "reading": reading}
+        return _frame(*self.statement_rows(symbol, **chosen))  # type: ignore[arg-type]
 
     def sql(self, query: str, parameters: Sequence[Any] = ()) -> pd.DataFrame:
         """A query of your own, as a frame. It cannot write. Raises UserError with SQLite's message."""

@@ -9,7 +9,7 @@ from datetime import date
 from typing import Any
 
 from evertape.datasets import statements
-from evertape.datasets.facts import Fact
+from evertape.datasets.facts import FactSeries
 from evertape.datasets.filings import Filing
 from evertape.errors import UserError
 from evertape.formats import xbrl
@@ -64,12 +64,12 @@ class Restatement:
     change: float
 
 
-def known(store: Store, cik: int, as_of: date | None) -> xbrl.Statements:
+def known(store: Store, cik: int, as_of: date | None, reading: xbrl.Reading = "latest") -> xbrl.Statements:
     """The statements that facts filed on or before `as_of` (None: all) tell."""
     mine = (Condition(column="cik", op="=", value=cik),)
-    facts = store.read(Fact, (), mine)
-    filed = store.read(Filing, ("accession_number", "filed_date", "form"), mine)
-    return statements.standardized(facts, {a: (day, form) for a, day, form in filed}, cik=cik, as_of=as_of)
+    facts = store.read(FactSeries, (), mine)
+    filings = store.read(Filing, ("accession_number", "form", "filed_date"), mine)
+    return statements.standardized(facts, filings, cik=cik, as_of=as_of, reading=reading)
 
 
 def as_rows(

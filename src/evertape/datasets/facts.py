@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
+
+import msgspec
 
 from evertape.clock import new_york_date
 from evertape.datasets.filings import PERIODIC, Filing, covered_through
 from evertape.formats.edgar import cik10
-from evertape.formats.xbrl import FoldedFact
+from evertape.formats.xbrl import Facts, FoldedFact
+from evertape.formats.xbrl.facts import day_number
 from evertape.model.dataset import Asked, Dataset, Evidence, Wanted
 from evertape.model.feed import Backoff
-from evertape.model.records import Condition, Record, Row, column
+from evertape.model.records import Condition, Packed, Record, Row, column
 from evertape.model.unit import Freshness, Holding, Outcome, Standing, Unit
 
 VERY_STALE = timedelta(days=90)
@@ -27,26 +30,73 @@ ABSENCE = Backoff(first=timedelta(hours=12), most=timedelta(days=7), strikes=3)
 """A 404 has been seen once for an established filer: only its repetition is knowledge."""
 
 
-class Fact(Record):
-    """A fact as reported. A repeat by a later filing is kept in `repeats`, not as a row."""
+_REPORTS = msgspec.json.Decoder(list[FoldedFact])
+
+
+def merge(held: str, said: str | None, day: date) -> str:
+    """The reports of a series as they are kept: those that the source no longer has are stamped, not lost.
+
+    Args:
+        held, said: JSON arrays of reports; None where the source has nothing of the series.
+    """
+    new = _REPORTS.decode(said) if said is not None else []
+    known = {_report(fact) for fact in new}
+    gone = [
+        fact if fact.absent is not None else msgspec.structs.replace(fact, absent=day_number(day))
+        for fact in _REPORTS.decode(held)
+        if _report(fact) not in known
+    ]
+    return pack([*new, *gone])
+
+
+def _report(fact: FoldedFact) -> tuple[object, ...]:
+    return (fact.end, fact.start, fact.filed, fact.accession)
+
+
+def pack(series: Sequence[FoldedFact]) -> str:
+    """A series as the store keeps it."""
+    return msgspec.json.encode(series).decode()
+
+
+def unpack(reports: str) -> list[FoldedFact]:
+    """The series that `pack` wrote, absent reports included."""
+    return _REPORTS.decode(reports)
+
+
+class FactSeries(Record):
+    """All facts of a tag in one unit, as reported. The view `facts` shows each by itself.
+
+    A repeat by a later filing is kept in `repeats`, not as a fact of its own.
+    """
 
     table = "facts"
-    key = ("cik", "taxonomy", "tag", "unit", "end_date", "start_date", "filed_date", "accession_number")
+    key = ("cik", "taxonomy", "tag", "unit")
     compact = True
-    absent = "absent_on"
+    packed = Packed(
+        column="reports",
+        fields=(
+            ("end_date", "date"),
+            ("start_date", "date"),
+            ("value", "real"),
+            ("filed_date", "date"),
+            ("accession_number", "accession"),
+            ("form", "text"),
+            ("repeats", "accessions"),
+            ("absent_on", "date"),
+        ),
+        merge=merge,
+    )
 
     cik: int = column("SEC central index key")
     taxonomy: str = column("us-gaap, ifrs-full, dei, srt", kind="coded")
     tag: str = column("element of the taxonomy", kind="coded")
     unit: str = column("USD, shares, USD/shares", kind="coded")
-    start_date: date | None = column("first day of a duration; null for an instant")
-    end_date: date = column("last day of a duration, or the instant's day")
-    value: float = column("as filed, XBRL sign, in units (not thousands)")
-    filed_date: date = column("day of the first filing that reported this value")
-    accession_number: str = column("that filing", kind="accession")
-    form: str = column("that filing's form", kind="coded")
-    repeats: str | None = column("accessions of later filings with the same value, space between")
-    absent_on: date | None = column("day on which companyfacts was first seen without it")
+    reports: str = column(
+        "end and start (null for an instant) as days from 1970-01-01; the value as filed, in units, with its "
+        "XBRL sign; the day, accession and form of the first filing that reported it; later filings that "
+        "repeat it; the day on which companyfacts was first seen without it",
+        kind="packed",
+    )
 
 
 @dataclass(frozen=True)
@@ -188,33 +238,29 @@ def _with(held: Holding, outcome: Outcome, **changes: object) -> Holding:
     return replace(held, outcome=outcome, **changes)  # type: ignore[arg-type]
 
 
-def rows_of(cik: int, folded: Sequence[FoldedFact]) -> list[Row]:
-    """Folded facts of a company as rows of `Fact`."""
+def rows_of(cik: int, facts: Facts) -> list[Row]:
+    """Folded facts of a company as rows of `FactSeries`, in the order of their keys."""
+    return [(cik, *key, pack(facts[key])) for key in sorted(facts) if facts[key]]
+
+
+def facts_of(rows: Iterable[Row]) -> Facts:
+    """Rows of one company's `FactSeries` as folded facts, without those that are absent."""
+    facts: Facts = {}
+    for _, taxonomy, tag, unit, reports in rows:
+        series = unpack(reports)
+        if any(fact.absent is not None for fact in series):
+            series = [fact for fact in series if fact.absent is None]
+        facts[taxonomy, tag, unit] = series
+    return facts
+
+
+def doubtful(facts: Facts) -> list[str]:
+    """One sentence a series with a period that starts after it ends."""
     return [
-        (
-            cik,
-            f.taxonomy,
-            f.tag,
-            f.unit,
-            f.start,
-            f.end,
-            f.value,
-            f.filed,
-            f.accession,
-            f.form,
-            " ".join(accession for accession, _, _ in f.repeats) or None,
-            None,
-        )
-        for f in folded
+        f"{tag} has {len(odd)} periods that start after they end"
+        for (_, tag, _), series in facts.items()
+        if (odd := [f for f in series if f.start is not None and f.start > f.end])
     ]
-
-
-def check(_record: type[Record], row: tuple[object, ...]) -> Sequence[str]:
-    """A fact ends on or after the day it starts, and is not filed before it ends by over a year."""
-    start, end = row[4], row[5]
-    if isinstance(start, date) and isinstance(end, date) and start > end:
-        return [f"starts {start} after it ends {end}"]
-    return []
 
 
 def key_of(cik: int | str) -> str:
@@ -225,7 +271,7 @@ def key_of(cik: int | str) -> str:
 DATASET = Dataset(
     name="facts",
     doc="XBRL facts as filed, with every filing that reported them",
-    records=(Fact,),
+    records=(FactSeries,),
     needs=("filings",),
     wanted=(
         Wanted(
@@ -235,6 +281,5 @@ DATASET = Dataset(
         ),
     ),
     due=due,
-    check=check,
     goals=("financials",),
 )

@@ -7,10 +7,13 @@ from datetime import date, datetime
 from itertools import groupby
 from operator import itemgetter
 
-from evertape.datasets.facts import Fact
+from evertape.datasets.facts import FactSeries, facts_of
 from evertape.datasets.filings import Filing
 from evertape.errors import UserError
 from evertape.formats import xbrl
+from evertape.formats.xbrl.concepts import COLUMNS
+from evertape.formats.xbrl.facts import accession_number, day_number
+from evertape.formats.xbrl.statements import SHARED
 from evertape.model.dataset import Dataset, Derived
 from evertape.model.records import Batch, Record, Row, column, table_of
 
@@ -25,7 +28,7 @@ class _Period(Record):
 
     cik: int = column("SEC central index key")
     report_date: date = column("last day of the period")
-    period_type: str = column('"quarter" or "annual"')
+    period_type: str = column('"quarter", "annual" or "ttm" (the twelve months to the end of a quarter)')
     fiscal_year: int | None = column("the year as the company counts it")
     fiscal_period: str | None = column("Q1, Q2, Q3, Q4 or FY")
     period_start: date | None = column("first day of the period; null on a balance sheet")
@@ -106,63 +109,57 @@ _SHARED = tuple(name for name in table_of(IncomeStatement).names if name in set(
 
 def derive(batches: Sequence[Batch], _now: datetime) -> Sequence[Batch]:
     """Statements of the companies whose facts are in the batches."""
-    filed = {row[1]: (row[3], row[2]) for batch in batches if batch.record is Filing for row in batch.rows}
     rows: dict[type[Record], list[Row]] = {record: [] for record in RECORDS}
+    filed = filed_of(row[1:4] for batch in batches if batch.record is Filing for row in batch.rows)
     for batch in batches:
-        if batch.record is Fact:
-            _standardize(batch, filed, rows)
+        if batch.record is not FactSeries:
+            continue
+        if isinstance(batch.made_from, xbrl.CompanyFacts):
+            _add(rows, xbrl.standardize(batch.made_from))
+            continue
+        for cik, group in groupby(batch.rows, key=itemgetter(0)):
+            _add(rows, xbrl.standardize_series(facts_of(group), filed, cik))
     return [Batch(record=record, rows=rows[record]) for record in RECORDS]
 
 
-def _standardize(
-    batch: Batch,
-    filings: Mapping[str, tuple[date, str]],
-    rows: Mapping[type[Record], list[Row]],
-) -> None:
-    """Add the statements of each company in a batch of facts to the rows of their tables."""
-    for cik, group in groupby(batch.rows, key=itemgetter(0)):
-        made = standardized(group, filings, cik=cik)
-        for name, record in STATEMENTS.items():
-            names = table_of(record).names
-            for row in getattr(made, name):
-                row["derived"] = row["derived"] or None
-                rows[record].append(tuple(row[column] for column in names))
+def _add(rows: Mapping[type[Record], list[Row]], made: xbrl.Statements) -> None:
+    for name, record in STATEMENTS.items():
+        told = (*SHARED, *COLUMNS[name])
+        order = itemgetter(*(told.index(column) for column in table_of(record).names))
+        rows[record] += map(order, made.rows[name])
+
+
+def filed_of(filings: Iterable[Row]) -> dict[int, tuple[int, str]]:
+    """Day of filing and form by accession, of (accession, form, day) rows."""
+    return {accession_number(accession): (day_number(day), form) for accession, form, day in filings}
 
 
 def standardized(
     rows: Iterable[Row],
-    filings: Mapping[str, tuple[date, str]],
+    filings: Iterable[Row],
     *,
     cik: int,
     as_of: date | None = None,
+    reading: xbrl.Reading = "latest",
 ) -> xbrl.Statements:
     """The statements that a company's stored facts tell, as known on a day (None: now).
 
     Args:
-        rows: of `Fact`. filings: day and form by accession, for the repeats.
+        rows: of `FactSeries`. filings: (accession, form, day) of the company's filings.
     """
-    return xbrl.standardize(_unfolded(rows, filings), cik=cik, as_of=as_of)
-
-
-def _unfolded(rows: Iterable[Row], filings: Mapping[str, tuple[date, str]]) -> list[xbrl.Fact]:
-    """Stored facts as filed: a row, and the same value again for each filing that repeats it."""
-    facts: list[xbrl.Fact] = []
-    for _, taxonomy, tag, unit, start, end, value, filed, accession, form, repeats, absent in rows:
-        if absent is not None:
-            continue
-        facts.append((taxonomy, tag, unit, start, end, value, accession, form, filed))
-        for again in repeats.split() if repeats else ():
-            day, kind = filings[again]
-            facts.append((taxonomy, tag, unit, start, end, value, again, kind, day))
-    return facts
+    return xbrl.standardize_series(facts_of(rows), filed_of(filings), cik, as_of=as_of, reading=reading)
 
 
 def wanted(statement: str | None, period: str | None) -> tuple[str, ...]:
-    """The period types that are meant. Raises UserError for an unknown statement or period."""
+    """The period types that are meant: quarters and years where nothing is said.
+
+    Raises:
+        UserError: an unknown statement or period.
+    """
     if statement is not None and statement not in STATEMENTS:
         raise UserError(f"{statement} is no statement; choose one of {', '.join(STATEMENTS)}")
-    if period not in (None, "quarter", "annual"):
-        raise UserError(f"{period} is no period; choose quarter or annual")
+    if period not in (None, "quarter", "annual", "ttm"):
+        raise UserError(f"{period} is no period; choose quarter, annual or ttm")
     return (period,) if period else ("quarter", "annual")
 
 

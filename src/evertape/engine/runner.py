@@ -258,7 +258,7 @@ class Runner:
 
     async def _settle(self, item: Item, commit: Commit, outcome: Outcome, notes: tuple[str, ...]) -> None:
         done = replace(item, state=_STATES[outcome], finished_at=self._work.clock.real_now())
-        done = replace(done, stored=sum(len(batch.rows) for batch in commit.batches))
+        done = replace(done, stored=sum(batch.count for batch in commit.batches))
         self._notes.extend(notes)
         await _persist(lambda: self._work.store.commit(replace(commit, items=(done,))))
         self._work.emit(

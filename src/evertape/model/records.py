@@ -5,12 +5,12 @@ from __future__ import annotations
 import dataclasses
 import types
 import typing
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, ClassVar, Literal, dataclass_transform
 
-Kind = Literal["integer", "real", "text", "date", "instant", "boolean", "accession", "coded"]
+Kind = Literal["integer", "real", "text", "date", "instant", "boolean", "accession", "coded", "packed"]
 _KINDS: dict[type, Kind] = {
     bool: "boolean",
     int: "integer",
@@ -28,7 +28,8 @@ class Column:
     Attributes:
         kind: how the value is stored. `date` is an ISO text (a day number in a compact table),
             `instant` an ISO UTC text, `accession` 0000320193-24-000081 (an integer in a compact
-            table), `coded` a text kept once in a dictionary table (compact tables only).
+            table), `coded` a text kept once in a dictionary table (compact tables only), `packed` a JSON
+            array of many small rows (see `Packed`).
         unit: of the number: a currency, "shares", "bytes"; empty where it has none.
         keep: a null in a new row leaves the stored value as it is.
     """
@@ -41,6 +42,28 @@ class Column:
     keep: bool = False
 
 
+PackedKind = Literal["date", "real", "text", "accession", "accessions"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Packed:
+    """Many small rows kept as one: a compact table's column holds them as a JSON array of arrays.
+
+    Twenty facts of a tag cost one row in place of twenty; the readable view shows each by itself.
+
+    Attributes:
+        column: of kind "packed".
+        fields: name and kind of each place of an inner array. Dates are days from 1970-01-01, accessions
+            numbers, "accessions" an array of them.
+        merge: the array held, the array of a whole truth (None where that omits the row), and the day, to
+            the array that is kept. Pure.
+    """
+
+    column: str
+    fields: tuple[tuple[str, PackedKind], ...]
+    merge: Callable[[str, str | None, date], str]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Table:
     """Where the rows of one record type are kept.
@@ -49,6 +72,7 @@ class Table:
         key: the columns that identify a row.
         compact: stored integer-coded in `<name>_coded`; `name` is then a readable view.
         absent: the nullable column stamped when the whole truth no longer holds the row.
+        packed: how a column of many small rows is shown and merged; such a table has no `absent`.
     """
 
     name: str
@@ -56,6 +80,7 @@ class Table:
     key: tuple[str, ...]
     compact: bool = False
     absent: str | None = None
+    packed: Packed | None = None
     indexes: tuple[tuple[str, ...], ...] = ()
     doc: str = ""
 
@@ -85,6 +110,7 @@ class Record:
     key: ClassVar[tuple[str, ...]]
     compact: ClassVar[bool] = False
     absent: ClassVar[str | None] = None
+    packed: ClassVar[Packed | None] = None
     indexes: ClassVar[tuple[tuple[str, ...], ...]] = ()
 
     def __init_subclass__(cls) -> None:
@@ -131,6 +157,7 @@ def _read_off(record: type[Record]) -> Table:
         key=record.key,
         compact=record.compact,
         absent=record.absent,
+        packed=record.packed,
         indexes=record.indexes,
         doc=(record.__doc__ or "").strip(),
     )
@@ -148,10 +175,22 @@ Row = tuple[Any, ...]
 
 @dataclass(frozen=True, kw_only=True)
 class Batch:
-    """Rows of one record type, each a tuple in the record's field order."""
+    """Rows of one record type, each a tuple in the record's field order.
+
+    Attributes:
+        size: how many things the rows hold, where that is not one each.
+        made_from: what the rows were made from, so that what derives from them need not read them again.
+    """
 
     record: type[Record]
     rows: Sequence[Row]
+    size: int | None = None
+    made_from: object = dataclasses.field(default=None, compare=False, repr=False)
+
+    @property
+    def count(self) -> int:
+        """How many things there are."""
+        return len(self.rows) if self.size is None else self.size
 
     @classmethod
     def of(cls, records: Sequence[Record]) -> Batch:
@@ -173,8 +212,9 @@ class Condition:
 class Truth:
     """A page is the whole truth for the rows under these conditions.
 
-    A stored row under them that the page omits gets its table's `absent` column stamped; a row
-    that is back has the stamp removed. Nothing is deleted.
+    In a table with a packed column the small rows are merged. In others, a stored row under them that
+    the page omits gets its table's `absent` column stamped; a row that is back has the stamp removed.
+    Nothing is deleted.
     """
 
     record: type[Record]

@@ -227,20 +227,27 @@ def read_facts(reply: Reply, held: Mapping[str, Holding]) -> Iterator[Page]:
         yield Page(settled=(_sized(facts.settle(unit, None, reply.call.awaited, was, reply.at), reply),))
         return
     try:
-        company = xbrl.decode(reply.body)
+        company = xbrl.decode(reply.body, reply.call.awaited)
     except xbrl.MalformedFacts as error:
         raise Malformed(f"{reply.call.url}: {error}") from error
     cik = int(unit.key)
     if company.cik != cik:
         raise Malformed(f"{reply.call.url} holds the facts of CIK {company.cik}")
+    seen = company.filings
     yield Page(
         batches=(
             *_named(company, reply),
-            Batch(record=facts.Fact, rows=facts.rows_of(cik, xbrl.fold(company.facts))),
-            Batch(record=filings.Filing, rows=[_seen(cik, seen, reply) for seen in company.filings.values()]),
+            Batch(
+                record=facts.FactSeries,
+                rows=facts.rows_of(cik, company.series),
+                size=company.count,
+                made_from=company,
+            ),
+            Batch(record=filings.Filing, rows=[_seen(cik, filing, reply) for filing in seen.values()]),
         ),
-        truths=(Truth(record=facts.Fact, where=(Condition(column="cik", op="=", value=cik),)),),
-        settled=(_sized(facts.settle(unit, company.filings, reply.call.awaited, was, reply.at), reply),),
+        truths=(Truth(record=facts.FactSeries, where=(Condition(column="cik", op="=", value=cik),)),),
+        settled=(_sized(facts.settle(unit, seen, reply.call.awaited, was, reply.at), reply),),
+        notes=tuple(f"{company.name or cik}: {said}" for said in facts.doubtful(company.series)),
     )
 
 

@@ -30,6 +30,7 @@ _TYPES: dict[Kind, tuple[type, ...]] = {
     "boolean": (bool,),
     "accession": (str,),
     "coded": (str,),
+    "packed": (str,),
 }
 _PLAIN_NULLS: dict[Kind, int | float | str] = {"integer": -(2**63), "real": -math.inf, "boolean": -1}
 _COMPACT_NULLS: dict[Kind, int | float | str] = {

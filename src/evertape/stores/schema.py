@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from evertape.model.records import Column, Condition, Kind, Row, Table
+from evertape.model.records import Column, Condition, Kind, PackedKind, Row, Table
 from evertape.stores.coding import encode_values, null_key
 
 
@@ -23,6 +23,8 @@ class Dialect:
         mark: a parameter's place.
         member: a set given as one JSON parameter, as the right side of IN.
         date_of, instant_of, accession_of: a coded column's SQL to readable text.
+        each: a JSON array's SQL to a table of its members. member_of: a place of a member, by its number.
+        accessions_of: an array of accession numbers to their texts, space between; null for none.
     """
 
     name: str
@@ -34,6 +36,9 @@ class Dialect:
     date_of: Callable[[str], str]
     instant_of: Callable[[str], str]
     accession_of: Callable[[str], str]
+    each: Callable[[str], str]
+    member_of: Callable[[int], str]
+    accessions_of: Callable[[str], str]
 
 
 _TEXT: dict[Kind, str] = {
@@ -45,7 +50,15 @@ _TEXT: dict[Kind, str] = {
     "boolean": "INTEGER",
     "accession": "TEXT",
     "coded": "TEXT",
+    "packed": "TEXT",
 }
+
+
+def _accession(value: str) -> str:
+    parts = f"{value} / 100000000, {value} / 1000000 % 100, {value} % 1000000"
+    return f"CASE WHEN {value} IS NOT NULL THEN printf('%010d-%02d-%06d', {parts}) END"
+
+
 SQLITE = Dialect(
     name="sqlite",
     plain=_TEXT,
@@ -55,10 +68,10 @@ SQLITE = Dialect(
     member="(SELECT value FROM json_each(?))",
     date_of=lambda c: f"date({c} * 86400, 'unixepoch')",
     instant_of=lambda c: f"strftime('%Y-%m-%dT%H:%M:%SZ', {c}, 'unixepoch')",
-    accession_of=lambda c: (
-        f"CASE WHEN {c} IS NOT NULL THEN "
-        f"printf('%010d-%02d-%06d', {c} / 100000000, {c} / 1000000 % 100, {c} % 1000000) END"
-    ),
+    accession_of=_accession,
+    each=lambda c: f"json_each({c}) AS packed",
+    member_of=lambda n: f"json_extract(packed.value, '$[{n}]')",
+    accessions_of=lambda c: f"(SELECT group_concat({_accession('a.value')}, ' ') FROM json_each({c}) AS a)",  # noqa: S608
 )
 
 
@@ -96,14 +109,29 @@ def create_view(table: Table, dialect: Dialect) -> str | None:
         return None
     shown, joins = [], []
     for number, column in enumerate(table.columns):
-        if column.kind == "coded":
+        if table.packed and column.name == table.packed.column:
+            shown += [
+                f"  {_member(n, kind, dialect)} AS {name}"
+                for n, (name, kind) in enumerate(table.packed.fields)
+            ]
+        elif column.kind == "coded":
             # An outer join is left out where its text is not asked for, and turned inner by a filter.
             joins.append(f"\n  LEFT JOIN codes AS c{number} ON c{number}.id = t.{column.name}")
             shown.append(f"  c{number}.text AS {column.name}")
         else:
             shown.append(f"  {_readable(table, column, dialect)} AS {column.name}")
     body = ",\n".join(shown)
-    return f"CREATE VIEW {table.name} AS SELECT\n{body}\n  FROM {stored_name(table)} AS t" + "".join(joins)
+    source = f"{stored_name(table)} AS t"
+    if table.packed:
+        # A cross join keeps the order: rows are found by their key before their members are looked at.
+        source += f" CROSS JOIN {dialect.each(f't.{table.packed.column}')}"
+    return f"CREATE VIEW {table.name} AS SELECT\n{body}\n  FROM {source}" + "".join(joins)
+
+
+def _member(number: int, kind: PackedKind, dialect: Dialect) -> str:
+    value = dialect.member_of(number)
+    forms = {"date": dialect.date_of, "accession": dialect.accession_of, "accessions": dialect.accessions_of}
+    return forms.get(kind, str)(value)
 
 
 def _readable(table: Table, column: Column, dialect: Dialect) -> str:

@@ -66,13 +66,17 @@ def migrate(file: SqliteFile, target: Target) -> Sequence[str]:
     with file.writing() as writer:
         number = check_version(file, writer, max(scripts))
         # Looked at again under the lock: another process may have done it meanwhile.
-        changes = _changes(writer, number, scripts, target, instant_text(file.clock.real_now()))
-        # The copy is read by another connection, which sees the state before this transaction.
+        changes = _numbered(number, scripts, instant_text(file.clock.real_now()))
         if number and changes:
             file.backup_before(number)
-        for change in changes:
-            for statement, values in change.statements:
-                writer.execute(statement, values)
+        _apply(writer, changes)
+        # Looked for once the numbers are applied, which may change dataset tables too.
+        tables = _table_by_table(writer, bool(number or changes), target)
+        # The copy is read by another connection, which sees the state before this transaction.
+        if number and tables and not changes:
+            file.backup_before(number)
+        _apply(writer, tables)
+        changes += tables
         if changes or _state(writer, "fingerprint") != wanted:
             _set_state(writer, "fingerprint", wanted)
     file.unclean = False
@@ -107,10 +111,14 @@ def _set_state(connection: sqlite3.Connection, name: str, value: object) -> None
     connection.execute("INSERT OR REPLACE INTO store_state (name, value) VALUES (?, ?)", (name, value))
 
 
-def _changes(
-    connection: sqlite3.Connection, number: int, scripts: dict[int, Traversable], target: Target, now: str
-) -> list[Change]:
-    """What is missing; a table's view falls with any change of the table and is made again."""
+def _apply(writer: sqlite3.Connection, changes: Sequence[Change]) -> None:
+    for change in changes:
+        for statement, values in change.statements:
+            writer.execute(statement, values)
+
+
+def _numbered(number: int, scripts: dict[int, Traversable], now: str) -> list[Change]:
+    """The numbered files that the database has not seen."""
     changes = []
     for step, script in scripts.items():
         if step > number:
@@ -120,12 +128,18 @@ def _changes(
             applied = "INSERT INTO schema_versions (number, name, applied_at) VALUES (?, ?, ?)"
             statements.append((applied, (step, script.name, now)))
             changes.append(Change(told=f"applied {script.name}", statements=tuple(statements)))
+    return changes
+
+
+def _table_by_table(connection: sqlite3.Connection, made: bool, target: Target) -> list[Change]:
+    """What differs from the declarations; a table's view falls with any change of it and is made again."""
     known: dict[str, str] = {}
-    if number:
+    if made:
         known = dict(connection.execute("SELECT name, declaration FROM table_fingerprints").fetchall())
     present = dict(
         connection.execute("SELECT name, sql FROM sqlite_master WHERE type IN ('index', 'view')").fetchall()
     )
+    changes: list[Change] = []
     for table in target.tables:
         changes += _table_changes(table, known.get(table.name), present, target.rebuildable)
     return changes

@@ -37,13 +37,18 @@ def write_rows(writer: sqlite3.Connection, codes: Codes, commit: Commit) -> int:
         if batch.table.name in given:
             positions = [batch.table.position(name) for name in batch.table.key]
             given[batch.table.name].update(zip(*(batch.columns[p] for p in positions), strict=True))
+    packed = [truth for truth in commit.truths if truth.record.packed]
+    named = {batch.table.name for batch in coded}
+    emptied = [_Coded(table=table_of(t.record), columns=()) for t in packed if t.record.table not in named]
+    coded = [_merged(writer, batch, packed, commit.at) for batch in (*coded, *emptied)]
     # What was held is read before the new rows come, so that a first answer costs no comparison.
-    missing = [_missing(writer, truth, given) for truth in commit.truths]
+    plain = [truth for truth in commit.truths if not truth.record.packed]
+    missing = [_missing(writer, truth, given) for truth in plain]
     changed = 0
     for batch in coded:
         rows = zip(*batch.columns, strict=True)
         changed += writer.executemany(schema.upsert(batch.table, SQLITE), rows).rowcount
-    for truth, keys in zip(commit.truths, missing, strict=True):
+    for truth, keys in zip(plain, missing, strict=True):
         changed += _stamp(writer, truth, commit.at, keys) + _unstamp(writer, truth, given)
     for truth in commit.replaced:
         _delete(writer, truth, given)
@@ -53,6 +58,37 @@ def write_rows(writer: sqlite3.Connection, codes: Codes, commit: Commit) -> int:
 def _coded(writer: sqlite3.Connection, codes: Codes, batch: Batch) -> _Coded:
     table = table_of(batch.record)
     return _Coded(table=table, columns=encode_columns(table, batch.rows, codes.numbers(writer, table, batch)))
+
+
+def _merged(writer: sqlite3.Connection, batch: _Coded, truths: Sequence[Truth], at: datetime) -> _Coded:
+    """A batch of a packed table with what is held under its whole truth merged in."""
+    table = batch.table
+    packed = table.packed
+    held: dict[Row, str] = {}
+    for truth in truths:
+        if packed and table_of(truth.record) is table:
+            clause, parameters = schema.where(table, truth.where, SQLITE)
+            names = ", ".join((*table.key, packed.column))
+            query = f"SELECT {names} FROM {schema.stored_name(table)}{clause}"  # noqa: S608
+            held.update((row[:-1], row[-1]) for row in writer.execute(query, parameters))
+    if packed is None or not held:
+        return batch
+    day = new_york_date(at)
+    keys = [table.position(name) for name in table.key]
+    at_packed = table.position(packed.column)
+    rows: list[Row] = []
+    for row in zip(*batch.columns, strict=True):
+        old = held.pop(tuple(row[k] for k in keys), None)
+        text = row[at_packed]
+        merged = text if old is None or old == text else packed.merge(old, text, day)
+        rows.append((*row[:at_packed], merged, *row[at_packed + 1 :]))
+    for key, old in held.items():
+        gone: list[Any] = [None] * len(table.columns)
+        for position, value in zip(keys, key, strict=True):
+            gone[position] = value
+        gone[at_packed] = packed.merge(old, None, day)
+        rows.append(tuple(gone))
+    return _Coded(table=table, columns=list(zip(*rows, strict=True)))
 
 
 def _missing(writer: sqlite3.Connection, truth: Truth, given: dict[str, set[Row]]) -> set[Row]:

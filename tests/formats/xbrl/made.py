@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from datetime import date, timedelta
 
 from evertape.formats.xbrl import Fact, Statements, standardize
+from evertape.formats.xbrl.statements import Row
 
 
 def day(text: str) -> date:
@@ -90,6 +91,11 @@ def statements(facts: Iterable[Fact], as_of: str | None = None) -> Statements:
 def cells(told: Statements, statement: str, column: str) -> dict[tuple[str, str], float | None]:
     """(report date, period type) to the column's value."""
     return {(str(r["report_date"]), r["period_type"]): r[column] for r in getattr(told, statement)}
+
+
+def rows_of(told: Iterable[Row]) -> list[Row]:
+    """Quarters and years, without the trailing twelve months."""
+    return [row for row in told if row["period_type"] != "ttm"]
 
 
 def shifted(facts: Iterable[Fact], days: int) -> list[Fact]:

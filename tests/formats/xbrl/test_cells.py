@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evertape.formats.xbrl.cells import Figure, consolidated, is_scale_slip, of_one_taxonomy
+from evertape.formats.xbrl.cells import consolidated, is_scale_slip, of_one_taxonomy
+from evertape.formats.xbrl.facts import FoldedFact, day_number
 
 
-def figure(value: float, filed: date, taxonomy: str = "us-gaap") -> Figure:
-    fact = (taxonomy, "Tag", "USD", None, date(2018, 12, 31), value, "0000000001-19-000001", "10-K", filed)
-    return Figure(value, ((1, fact),))
+def figure(value: float, filed: date, accession: int = 119000001) -> FoldedFact:
+    return FoldedFact(day_number(date(2018, 12, 31)), None, value, day_number(filed), accession, "10-K")
 
 
 EARLY, LATE = date(2017, 8, 3), date(2018, 8, 2)
@@ -45,6 +45,11 @@ def test_what_is_no_slip(one: float, other: float) -> None:
 
 
 def test_one_debt_in_two_taxonomies_is_counted_once() -> None:
-    old, new = figure(398e6, EARLY), figure(398e6, LATE, "ifrs-full")
-    assert of_one_taxonomy([(1, old, True), (1, new, True)]) == [(1, new)]
-    assert of_one_taxonomy([(1, old, False), (1, new, True)]) == [(1, old), (1, new)]
+    old, new = figure(398e6, EARLY), figure(398e6, LATE)
+    taxonomies = {id(old): "us-gaap", id(new): "ifrs-full"}
+
+    def taxonomy(fact: FoldedFact) -> str:
+        return taxonomies[id(fact)]
+
+    assert of_one_taxonomy([(1, old, True), (1, new, True)], taxonomy) == [(1, new)]
+    assert of_one_taxonomy([(1, old, False), (1, new, True)], taxonomy) == [(1, old), (1, new)]

@@ -24,6 +24,7 @@ from evertape.formats.xbrl import (
     standardize,
     unfold,
 )
+from evertape.formats.xbrl.facts import accession_text, day_of, filed_of
 from tests.formats.xbrl.conftest import COMPANIES, Recorded
 from tests.formats.xbrl.made import day, fact, filing
 
@@ -68,7 +69,7 @@ def test_a_fact_is_what_the_body_says() -> None:
 @pytest.mark.parametrize("cik", [320193, "0000320193"])
 def test_a_cik_is_a_number_or_padded(cik: int | str) -> None:
     assert _decode({"cik": cik, "entityName": "", "facts": {}}) == CompanyFacts(
-        cik=320193, name="", facts=[], filings={}
+        cik=320193, name="", series={}, filed={}
     )
 
 
@@ -83,6 +84,33 @@ def test_a_filing_with_none_of_the_catalogues_tags_is_seen(separators: tuple[str
         accession="0001308179-26-000342", form="DEF 14A", filed=date(2026, 4, 24)
     )
     assert len(company.facts) == 1
+
+
+def test_an_awaited_filing_is_found_wherever_it_stands() -> None:
+    document = _body()
+    other = dict(document["facts"]["us-gaap"]["Assets"]["units"]["USD"][0], accn="0000000001-23-000007")
+    document["facts"]["us-gaap"]["TagOfNoCatalogue"] = {"units": {"USD": [other]}}
+    body = json.dumps(document).encode()
+    assert set(decode(body).filings) == {"0000000001-22-000001"}
+    awaited = decode(body, ["0000000001-23-000007", "0000000001-23-000008"]).filings
+    assert set(awaited) == {"0000000001-22-000001", "0000000001-23-000007"}
+
+
+def test_the_order_of_a_body_does_not_matter() -> None:
+    document = _body()
+    value = document["facts"]["us-gaap"]["Assets"]["units"]["USD"][0]
+    values = [
+        dict(value, end=end, val=val, accn=f"0000000001-22-{n:06d}", filed=f"2022-03-0{n}")
+        for n, (end, val) in enumerate([("2021-12-31", 1), ("2020-12-31", 2), ("2021-12-31", 1)], start=1)
+    ]
+    document["facts"]["us-gaap"]["Assets"]["units"]["USD"] = values
+    told = _decode(document)
+    document["facts"]["us-gaap"]["Assets"]["units"]["USD"] = values[::-1]
+    assert _decode(document).series == told.series
+    assert [(f.value, len(f.repeats)) for f in told.series["us-gaap", "Assets", "USD"]] == [
+        (2.0, 0),
+        (1.0, 1),
+    ]
 
 
 def test_the_fiscal_year_of_a_cover_is_kept_for_the_filings_own_period() -> None:
@@ -143,7 +171,7 @@ def test_a_value_of_the_wrong_type_gives_no_facts_at_all(changes: dict[str, Any]
         json.dumps(_body()).encode()[:-20],
         json.dumps(_body()).replace('"val": 5', '"val": 1e999').encode(),
         json.dumps(_body()).replace('"val": 5', '"val": NaN').encode(),
-        json.dumps(_body()).replace("Assets", "Other").replace('"0000000001-22-000001"', "17").encode(),
+        json.dumps(_body()).replace("us-gaap", "ecd").replace('"0000000001-22-000001"', "17").encode(),
     ],
 )
 def test_what_is_no_companyfacts_document_is_refused(body: bytes) -> None:
@@ -155,7 +183,7 @@ def test_what_is_no_companyfacts_document_is_refused(body: bytes) -> None:
 _DAYS = st.dates(date(2020, 1, 1), date(2020, 1, 5))
 _FACTS = st.lists(
     st.builds(
-        lambda tag, end, value, number, filed: (
+        lambda tag, end, value, number: (
             "us-gaap",
             tag,
             "USD",
@@ -164,13 +192,13 @@ _FACTS = st.lists(
             value,
             f"0000000001-20-{number:06d}",
             "10-K",
-            filed,
+            # A filing has one day; the order of days is not the order of accessions.
+            date(2020, 1, 1 + number * 2 % 5),
         ),
         st.sampled_from(["Assets", "Liabilities"]),
         _DAYS,
         st.sampled_from([0.0, 1.0, -1.0]),
         st.integers(1, 4),
-        _DAYS,
     ),
     max_size=40,
 )
@@ -178,16 +206,16 @@ _FACTS = st.lists(
 
 @given(_FACTS)
 def test_unfolding_gives_back_what_was_folded(facts: list[Fact]) -> None:
-    assert Counter(unfold(fold(facts))) == Counter(facts)
+    assert Counter(unfold(fold(facts), filed_of(facts))) == Counter(facts)
 
 
 @given(_FACTS)
 def test_neighbours_of_one_period_differ_in_value(facts: list[Fact]) -> None:
-    folded = fold(facts)
-    for one, following in pairwise(folded):
-        if (one.tag, one.end) == (following.tag, following.end):
-            assert one.value != following.value
-            assert (one.filed, one.accession) <= (following.filed, following.accession)
+    for series in fold(facts).values():
+        for one, following in pairwise(series):
+            if one.end == following.end:
+                assert one.value != following.value
+                assert (one.filed, one.accession) <= (following.filed, following.accession)
 
 
 def test_a_value_that_changes_back_opens_a_third_row() -> None:
@@ -195,23 +223,24 @@ def test_a_value_that_changes_back_opens_a_third_row() -> None:
         fact("Assets", None, "2021-12-31", value, filing(number, "10-Q", f"2022-0{number}-01"))
         for number, value in enumerate([1.0, 1.0, 2.0, 1.0], start=1)
     ]
-    rows = fold(reversed(said))
-    assert [(r.value, r.filed, len(r.repeats)) for r in rows] == [
+    (rows,) = fold(reversed(said)).values()
+    assert [(r.value, day_of(r.filed), len(r.repeats)) for r in rows] == [
         (1.0, day("2022-01-01"), 1),
         (2.0, day("2022-03-01"), 0),
         (1.0, day("2022-04-01"), 0),
     ]
-    assert rows[0].repeats == ((said[1][6], day("2022-02-01"), "10-Q"),)
+    assert [accession_text(a) for a in rows[0].repeats] == [said[1][6]]
 
 
 @pytest.mark.shared
 @pytest.mark.parametrize("name", COMPANIES)
 def test_recorded_facts_survive_folding(name: str, recorded: Recorded) -> None:
     company = recorded.facts(name)
-    folded = fold(company.facts)
-    assert Counter(unfold(folded)) == Counter(company.facts)
+    assert {key: s for key, s in fold(company.facts).items() if s} == {
+        k: s for k, s in company.series.items() if s
+    }
     told = recorded.statements(name)
-    again = standardize(unfold(folded), cik=company.cik)
+    again = standardize(company.facts, cik=company.cik)
     assert (again.income, again.balance, again.cash_flow) == (told.income, told.balance, told.cash_flow)
 
 

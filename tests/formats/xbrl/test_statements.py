@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
-from evertape.formats.xbrl import standardize
+from evertape.formats.xbrl import Operand, Statements, standardize
 from evertape.formats.xbrl.concepts import COLUMNS, LINES
 from evertape.formats.xbrl.periods import DRIFT
 from tests.formats.xbrl.conftest import COMPANIES, Recorded
+from tests.formats.xbrl.made import rows_of
 
 pytestmark = pytest.mark.shared
 
@@ -32,9 +33,9 @@ def test_no_two_rows_share_a_period(name: str, statement: str, recorded: Recorde
     rows = _rows(recorded, name, statement)
     assert rows
     by_date = Counter((r["cik"], r["report_date"], r["period_type"]) for r in rows)
-    by_name = Counter((r["fiscal_year"], r["fiscal_period"]) for r in rows)
+    by_name = Counter((r["fiscal_year"], r["fiscal_period"], r["period_type"] == "ttm") for r in rows)
     assert max(by_date.values()) == max(by_name.values()) == 1
-    for period_type in ("quarter", "annual"):
+    for period_type in ("quarter", "annual", "ttm"):
         ends = [r["report_date"] for r in rows if r["period_type"] == period_type]
         assert all((later - end).days > DRIFT for end, later in pairwise(ends))
 
@@ -96,6 +97,34 @@ def _flows(statement: str) -> list[str]:
     return [line.name for line in LINES if line.statement == statement and line.kind == "flow"]
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_twelve_months_are_four_quarters_or_the_year(name: str, recorded: Recorded) -> None:
+    told = recorded.statements(name)
+    flows = {s: _flows(s) for s in ("income", "cash_flow")}
+    for statement, columns in flows.items():
+        rows = getattr(told, statement)
+        years = {r["report_date"]: r for r in rows if r["period_type"] == "annual"}
+        quarters = [r for r in rows if r["period_type"] == "quarter"]
+        for row in (r for r in rows if r["period_type"] == "ttm"):
+            end = row["report_date"]
+            if end in years:
+                assert {**row, "period_type": "annual"} == years[end]
+                continue
+            (last,) = [n for n, r in enumerate(quarters) if r["report_date"] == end]
+            four = quarters[last - 3 : last + 1]
+            assert 350 <= (end - four[0]["period_start"]).days <= 379
+            assert row["known_from"] <= max(r["known_from"] for r in four)
+            for column in COLUMNS[statement]:
+                values = [r[column] for r in four]
+                known = column in columns and None not in values
+                assert row[column] == (sum(values) if known else None)
+
+
+def _operands(told: Statements, key: tuple[str, date, str], column: str) -> tuple[Operand, ...]:
+    cell = told.explain(*key, column)
+    return cell.operands if cell else ()
+
+
 ROUNDING = 3e6
 """Companies that report in millions round each quarter by itself: three of the last digit at most."""
 
@@ -105,7 +134,7 @@ def test_four_quarters_make_the_year_where_one_filing_gave_its_end(name: str, re
     told = recorded.statements(name)
     summed = agreed = 0
     for statement in ("income", "cash_flow"):
-        rows = {(r["fiscal_year"], r["fiscal_period"]): r for r in getattr(told, statement)}
+        rows = {(r["fiscal_year"], r["fiscal_period"]): r for r in rows_of(getattr(told, statement))}
         for (year, part), annual in rows.items():
             quarters = [rows.get((year, f"Q{n}")) for n in (1, 2, 3, 4)]
             if part != "FY" or None in quarters:
@@ -115,7 +144,7 @@ def test_four_quarters_make_the_year_where_one_filing_gave_its_end(name: str, re
                 if annual[column] is None or None in values:
                     continue
                 filings = [
-                    {f[6] for _, f in told.figures[statement, annual["report_date"], p][column].sources}
+                    {o.accession for o in _operands(told, (statement, annual["report_date"], p), column)}
                     for p in ("annual", "quarter")
                 ]
                 if not filings[0] <= filings[1]:
@@ -141,13 +170,13 @@ def test_assets_are_liabilities_and_equity(name: str, recorded: Recorded) -> Non
     told = recorded.statements(name)
     said = {(f[6], f[4], f[1], f[2]): f[5] for f in recorded.facts(name).facts if f[3] is None}
     balanced = whole = one_balanced = one = 0
-    for (statement, end, _), figures in told.figures.items():
-        if statement != "balance" or not set(PARTS) <= set(figures):
+    for row in told.balance:
+        end = row["report_date"]
+        operands = [_operands(told, ("balance", end, row["period_type"]), column) for column in PARTS]
+        if any(len(found) != 1 for found in operands):
             continue
-        if len(figures["total_liabilities"].sources) > 1:
-            continue
-        assets, liabilities, equity = (figures[column].sources[0][1] for column in PARTS)
-        filing, currency = assets[6], assets[2]
+        assets, liabilities, equity = (found[0] for found in operands)
+        filing, currency, end = assets.accession, assets.unit, assets.end
         others = sum(
             next(
                 (said[filing, end, tag, currency] for tag in tags if (filing, end, tag, currency) in said),
@@ -155,9 +184,9 @@ def test_assets_are_liabilities_and_equity(name: str, recorded: Recorded) -> Non
             )
             for tags in (MINORITY, TEMPORARY)
         )
-        fits = abs(assets[5] - liabilities[5] - equity[5] - others) <= ROUNDING
+        fits = abs(assets.value - liabilities.value - equity.value - others) <= ROUNDING
         whole, balanced = whole + 1, balanced + fits
-        if assets[6] == liabilities[6] == equity[6]:
+        if assets.accession == liabilities.accession == equity.accession:
             one, one_balanced = one + 1, one_balanced + fits
     print(f"{name}: balanced {balanced} of {whole}, {one_balanced} of {one} where one filing gave all")
     assert one_balanced == one

@@ -4,26 +4,27 @@ from __future__ import annotations
 
 import pytest
 
-from evertape.formats.xbrl.cells import quarter_figure, subtracted
-from evertape.formats.xbrl.facts import Fact
-from evertape.formats.xbrl.periods import Span
-from tests.formats.xbrl.made import cells, day, fact, filing, period, plain_year, sheet, statements
+from evertape.formats.xbrl.cells import Figure, last_filed, subtracted
+from evertape.formats.xbrl.facts import Fact, day_number, day_of, filed_of, fold
+from evertape.formats.xbrl.index import FactIndex
+from tests.formats.xbrl.made import cells, day, fact, filing, period, plain_year, rows_of, sheet, statements
 
 K21 = filing(4, "10-K", "2022-02-20")
 Q4_21 = ("2021-12-31", "quarter")
 FY_21 = ("2021-12-31", "annual")
 
 
-def _by_span(facts: list[Fact]) -> dict[Span, list[Fact]]:
-    series: dict[Span, list[Fact]] = {}
-    for f in facts:
-        series.setdefault((f[3], f[4]), []).append(f)
-    return series
+def _quarter(facts: list[Fact], whole: Fact, part: Fact) -> Figure | None:
+    """The figure to date of `whole` less that of `part`, from the facts that are known."""
+    index = FactIndex(fold(facts), filed_of(facts))
+    (series,) = index.series.values()
+    spans = [(day_number(f[3]) if f[3] else None, day_number(f[4])) for f in (whole, part)]
+    return subtracted(series, spans[:1], spans[1:], index.reports, lambda accession: accession)
 
 
 def test_q4_is_the_year_less_nine_months_and_says_that_it_is_derived() -> None:
     told = statements(plain_year(2021))
-    (row,) = [r for r in told.income if r["fiscal_period"] == "Q4"]
+    (row,) = [r for r in rows_of(told.income) if r["fiscal_period"] == "Q4"]
     assert row["revenue"] == 100.0
     assert "revenue" in row["derived"].split()
     assert (row["period_start"], row["report_date"]) == (day("2021-10-01"), day("2021-12-31"))
@@ -67,18 +68,13 @@ def test_a_derived_quarter_is_known_only_once_its_last_operand_was_filed() -> No
     nine = fact(tag, "2021-02-01", "2021-10-31", 3_042_396_000, filing(1, "10-Q", "2021-12-03"))
     year = fact(tag, "2021-02-01", "2022-01-31", 4_250_338_000, filing(2, "10-K", "2022-03-30"))
     half = fact(tag, "2021-02-01", "2021-07-31", 1_988_633_000, filing(3, "10-Q", "2022-09-01"))
-    spans = {f: (f[3], f[4]) for f in (nine, year, half)}
-
-    def third(known: list[Fact]) -> object:
-        return quarter_figure(_by_span(known), [], [spans[nine]], [spans[half]], lambda accession: accession)
-
-    assert third([nine, year]) is None
-    q3 = quarter_figure(_by_span([nine, year, half]), [], [spans[nine]], [spans[half]], str)
-    q4 = quarter_figure(_by_span([nine, year, half]), [], [spans[year]], [spans[nine]], str)
+    assert _quarter([nine, year], nine, half) is None
+    q3 = _quarter([nine, year, half], nine, half)
+    q4 = _quarter([nine, year, half], year, nine)
     assert q3 is not None
     assert q4 is not None
     assert q3.value == 1_053_763_000
-    assert max(f[8] for _, f in q3.sources) == day("2022-09-01")
+    assert day_of(last_filed(q3).filed) == day("2022-09-01")
     assert q4.value == 1_207_942_000
 
 
@@ -246,7 +242,9 @@ def test_a_year_of_weeks_that_ends_in_january_is_named_after_december() -> None:
     for number, (start, end, _) in enumerate(ends):
         facts += period(start, end, 100.0, filing(number, "10-K", f"{end[:4]}-02-20"))
     told = statements(facts)
-    assert [(str(r["report_date"]), r["fiscal_year"]) for r in told.income] == [(e, y) for _, e, y in ends]
+    assert [(str(r["report_date"]), r["fiscal_year"]) for r in rows_of(told.income)] == [
+        (e, y) for _, e, y in ends
+    ]
 
 
 def test_a_changed_year_end_leaves_no_row_for_the_months_between() -> None:
@@ -291,7 +289,9 @@ def test_a_filing_that_moves_to_ifrs_leaves_no_hole() -> None:
             fact("ProfitLossBeforeTax", f"{year}-01-01", f"{year}-12-31", 1.0, by, taxonomy="ifrs-full")
         )
     told = cells(statements(facts), "income", "revenue")
-    assert told == {(f"{year}-12-31", "annual"): float(year) for year in range(2018, 2024)}
+    assert told == {
+        (f"{year}-12-31", p): float(year) for year in range(2018, 2024) for p in ("annual", "ttm")
+    }
 
 
 def test_debt_sums_disjoint_parts_only() -> None:
@@ -361,7 +361,7 @@ def test_the_cover_names_the_fiscal_year() -> None:
         facts.append(
             fact("DocumentFiscalYearFocus", None, f"{year}-01-31", called, by, unit="gYear", taxonomy="dei")
         )
-    assert [r["fiscal_year"] for r in statements(facts).income] == [2020, 2021, 2022]
+    assert [r["fiscal_year"] for r in rows_of(statements(facts).income)] == [2020, 2021, 2022]
 
 
 def test_the_first_filing_alone_gives_its_quarters_and_the_last_year_end() -> None:
@@ -379,14 +379,13 @@ def test_the_first_filing_alone_gives_its_quarters_and_the_last_year_end() -> No
         ("2020-12-31", "quarter"): 900.0,
         ("2021-06-30", "quarter"): 1000.0,
     }
-    assert [r["fiscal_period"] for r in told.income] == ["Q2", "Q2"]
+    assert [r["fiscal_period"] for r in rows_of(told.income)] == ["Q2", "Q2"]
 
 
 def test_the_longer_and_the_shorter_start_on_the_same_day() -> None:
     year = fact("Revenues", "2021-01-01", "2021-12-31", 400.0, K21)
     nine = fact("Revenues", "2021-01-03", "2021-09-30", 300.0, filing(3, "10-Q", "2021-11-01"))
-    series = _by_span([year, nine])
-    assert subtracted(series, [(year[3], year[4])], [(nine[3], nine[4])], str) is None
+    assert _quarter([year, nine], year, nine) is None
 
 
 def test_what_only_a_proxy_says_is_unknown() -> None:
@@ -401,7 +400,7 @@ def test_each_year_is_in_the_currency_it_was_reported_in() -> None:
         by = filing(year, "40-F", f"{year + 1}-03-25")
         facts += period(f"{year}-01-01", f"{year}-12-31", 10.0, by, unit="CAD" if year < 2020 else "USD")
     told = statements(facts)
-    assert [r["currency"] for r in told.income] == ["CAD", "CAD", "USD", "USD"]
+    assert [r["currency"] for r in rows_of(told.income)] == ["CAD", "CAD", "USD", "USD"]
     assert set(cells(told, "income", "revenue").values()) == {10.0}
 
 

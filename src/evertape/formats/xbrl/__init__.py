@@ -8,6 +8,7 @@ from evertape.formats.xbrl.concepts import EXTRACTOR_VERSION
 from evertape.formats.xbrl.facts import (
     CompanyFacts,
     Fact,
+    Facts,
     FilingSeen,
     FoldedFact,
     MalformedFacts,
@@ -15,20 +16,24 @@ from evertape.formats.xbrl.facts import (
     fold,
     unfold,
 )
-from evertape.formats.xbrl.statements import Cell, Operand, Statements, standardize
+from evertape.formats.xbrl.index import Reading
+from evertape.formats.xbrl.statements import Cell, Operand, Statements, standardize, standardize_series
 
 __all__ = [
     "EXTRACTOR_VERSION",
     "Cell",
     "CompanyFacts",
     "Fact",
+    "Facts",
     "FilingSeen",
     "FoldedFact",
     "MalformedFacts",
     "Operand",
+    "Reading",
     "Statements",
     "decode",
     "fold",
     "standardize",
+    "standardize_series",
     "unfold",
 ]

@@ -1,99 +1,88 @@
-"""One figure of one period: which fact, which filing's, or which difference of two. Small, pure rules."""
+"""One figure of one period: which fact, which filing's, or which difference of two. Small, pure rules.
+
+A figure that one fact gives is that fact itself; only what is computed is a `Figure`.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import date
-from operator import itemgetter
 from typing import TypeAlias
 
 import msgspec
 
-from evertape.formats.xbrl.facts import Fact
+from evertape.formats.xbrl.facts import FoldedFact, Series
+from evertape.formats.xbrl.index import Latest
 from evertape.formats.xbrl.periods import Span
 
-Series: TypeAlias = Mapping[Span, Sequence[Fact]]
-"""The facts of one tag and unit by their dates."""
-BasisOf: TypeAlias = Callable[[str], object]
+BasisOf: TypeAlias = Callable[[int], object]
 """An accession's filing basis: the fiscal year that the filing itself is about."""
-
-_FILED = itemgetter(8, 6)
+ReportsOf: TypeAlias = Callable[[FoldedFact], Series]
+"""All values that a fact's period had, in filing order, the one that counts among them."""
 
 
 class Figure(msgspec.Struct, frozen=True, gc=False):
-    """A value and the facts that it was computed from, each with its sign.
+    """A value and what it was computed from.
 
     Attributes:
-        reports: where one fact is the value, what all filings said of it.
+        terms: facts, or figures in their turn, each with its sign.
+        last: the fact among them that was filed last: the figure could not be known earlier.
     """
 
     value: float
-    sources: tuple[tuple[int, Fact], ...]
-    reports: Sequence[Fact] = ()
+    terms: tuple[tuple[int, FoldedFact | Figure], ...]
+    last: FoldedFact
 
 
-def current(reports: Sequence[Fact]) -> Fact:
-    """The latest filed value, by the first filing that has said so without a change since."""
-    if len(reports) == 1:
-        return reports[0]
-    ordered = sorted(reports, key=_FILED)
-    first = ordered[-1]
-    for fact in reversed(ordered):
-        if fact[5] != first[5]:
-            break
-        first = fact
-    return first
+AnyFigure: TypeAlias = FoldedFact | Figure
 
 
-def runs(reports: Iterable[Fact]) -> list[list[Fact]]:
-    """Reports in filing order, those that agree with the one before grouped with it."""
-    found: list[list[Fact]] = []
-    for fact in sorted(reports, key=_FILED):
-        if found and found[-1][0][5] == fact[5]:
-            found[-1].append(fact)
-        else:
-            found.append([fact])
-    return found
+def sources_of(figure: AnyFigure) -> tuple[tuple[int, FoldedFact], ...]:
+    """The facts that a figure is the signed sum of."""
+    if isinstance(figure, FoldedFact):
+        return ((1, figure),)
+    return tuple((sign * s, fact) for sign, term in figure.terms for s, fact in sources_of(term))
 
 
-def difference(longer: Sequence[Fact], shorter: Sequence[Fact], basis: BasisOf) -> Figure:
+def last_filed(figure: AnyFigure) -> FoldedFact:
+    """The fact of a figure that was filed last: the figure could not be known earlier."""
+    return figure if isinstance(figure, FoldedFact) else figure.last
+
+
+def _later(one: FoldedFact, other: FoldedFact) -> FoldedFact:
+    if one.filed != other.filed:
+        return one if one.filed > other.filed else other
+    return one if one.accession >= other.accession else other
+
+
+def difference(longer: Series, shorter: Series, basis: BasisOf) -> Figure:
     """A longer period minus a shorter one with the same start, unit and tag, on one filing basis.
 
     Where a value was restated, the latest two that one filing, or filings about one fiscal year,
     reported together are taken: never a restated year minus nine months as first reported.
     """
-    if len(longer) == 1 and len(shorter) == 1:
-        return _minus(longer[0], shorter[0])
-    long_runs, short_runs = runs(longer), runs(shorter)
-    if len(long_runs) > 1 or len(short_runs) > 1:
-        for whole in reversed(long_runs):
-            bases = {basis(f[6]) for f in whole} | {f[6] for f in whole}
-            for part in reversed(short_runs):
-                if not bases.isdisjoint({basis(f[6]) for f in part} | {f[6] for f in part}):
-                    return _minus(whole[0], part[0])
-    return _minus(long_runs[-1][0], short_runs[-1][0])
+    if len(longer) > 1 or len(shorter) > 1:
+        for whole in reversed(longer):
+            bases = _bases(whole, basis)
+            for part in reversed(shorter):
+                if not bases.isdisjoint(_bases(part, basis)):
+                    return minus(whole, part)
+    return minus(longer[-1], shorter[-1])
 
 
-def _minus(whole: Fact, part: Fact) -> Figure:
-    return Figure(whole[5] - part[5], ((1, whole), (-1, part)))
+def _bases(fact: FoldedFact, basis: BasisOf) -> set[object]:
+    """Filings that said a value, each also by the fiscal year it is about."""
+    accessions = (fact.accession, *fact.repeats)
+    # A fiscal year begins on a day far below any accession number: the two cannot be taken for each other.
+    return {*accessions, *(basis(a) for a in accessions)} - {None}
 
 
-def reported(series: Series, spans: Iterable[Span]) -> Figure | None:
-    """The figure as reported for the period itself."""
-    for span in spans:
-        if span in series:
-            return latest(series[span])
-    return None
-
-
-def latest(reports: Sequence[Fact]) -> Figure:
-    """The current value of what filings reported."""
-    fact = current(reports)
-    return Figure(fact[5], ((1, fact),), reports)
+def minus(whole: FoldedFact, part: FoldedFact) -> Figure:
+    """The difference of two facts."""
+    return Figure(whole.value - part.value, ((1, whole), (-1, part)), _later(whole, part))
 
 
 def subtracted(
-    series: Series, to_date: Iterable[Span], before: Sequence[Span], basis: BasisOf
+    series: Latest, to_date: Iterable[Span], before: Sequence[Span], reports: ReportsOf, basis: BasisOf
 ) -> Figure | None:
     """The quarter as the year to its end minus the year to the last quarter's end.
 
@@ -106,49 +95,22 @@ def subtracted(
             continue
         for part in before:
             if part[0] == whole[0] and part in series:
-                return difference(series[whole], series[part], basis)
+                return difference(reports(series[whole]), reports(series[part]), basis)
     return None
 
 
-def known_from(figure: Figure) -> date:
-    """The day its last operand was filed: the figure could not be known earlier."""
-    return max(fact[8] for _, fact in figure.sources)
-
-
-def quarter_figure(
-    series: Series,
-    spans: Iterable[Span],
-    to_date: Iterable[Span],
-    before: Sequence[Span],
-    basis: BasisOf,
-) -> Figure | None:
-    """A quarter's flow: as reported for the quarter alone, else subtracted."""
-    alone = reported(series, spans)
-    if alone is None and before:
-        return subtracted(series, to_date, before, basis)
-    return alone
-
-
-def last_quarter_figure(
-    series: Series,
-    spans: Iterable[Span],
-    to_date: Iterable[Span],
-    before: Sequence[Span],
-    basis: BasisOf,
-) -> Figure | None:
+def last_quarter(alone: AnyFigure | None, derived: Figure) -> AnyFigure:
     """The fourth quarter's flow: year minus nine months, unless the quarter itself was reported.
 
     An annual report may give the quarter; a later restatement of the year leaves that as it was, so
     what was filed later wins.
     """
-    alone = reported(series, spans)
-    derived = subtracted(series, to_date, before, basis) if before else None
-    if alone is None or (derived is not None and known_from(derived) > known_from(alone)):
+    if alone is None or last_filed(derived).filed > last_filed(alone).filed:
         return derived
     return alone
 
 
-def consolidated(figures: Sequence[Figure]) -> Figure:
+def consolidated(figures: Sequence[AnyFigure]) -> AnyFigure:
     """The first in rank, unless another of the line's tags is at least twice as large.
 
     A thousandfold is a slip of scale in one of two filings, not a slice: then the later one counts.
@@ -158,7 +120,7 @@ def consolidated(figures: Sequence[Figure]) -> Figure:
     if abs(largest.value) < 2 * abs(first.value):
         return first
     if is_scale_slip(largest.value, first.value):
-        return max((first, largest), key=known_from)
+        return max((first, largest), key=lambda figure: last_filed(figure).filed)
     return largest
 
 
@@ -168,7 +130,9 @@ def is_scale_slip(one: float, other: float) -> bool:
     return small > 0 and any(abs(large / small / scale - 1) <= 0.005 for scale in (1e3, 1e6))
 
 
-def of_one_taxonomy(terms: Sequence[tuple[int, Figure, bool]]) -> list[tuple[int, Figure]]:
+def of_one_taxonomy(
+    terms: Sequence[tuple[int, AnyFigure, bool]], taxonomy: Callable[[FoldedFact], str]
+) -> list[tuple[int, AnyFigure]]:
     """The terms without those that may be missing and are of an older taxonomy than the latest.
 
     A company that moved from us-gaap to ifrs-full reports a year's end in both: one debt, two tags.
@@ -176,36 +140,52 @@ def of_one_taxonomy(terms: Sequence[tuple[int, Figure, bool]]) -> list[tuple[int
     Args:
         terms: sign, figure, and whether the term may be missing.
     """
-    newest = max(terms, key=lambda term: known_from(term[1]))[1].sources[0][1][0]
+    newest = taxonomy(sources_of(max(terms, key=lambda term: last_filed(term[1]).filed)[1])[0][1])
     return [
         (sign, figure)
         for sign, figure, optional in terms
-        if not optional or figure.sources[0][1][0] == newest
+        if not optional or taxonomy(sources_of(figure)[0][1]) == newest
     ]
 
 
-def on_one_filing(terms: Sequence[tuple[int, Figure]]) -> Sequence[tuple[int, Figure]]:
+def on_one_filing(
+    terms: Sequence[tuple[int, AnyFigure]], revised: Mapping[int, Series], filed: Callable[[int], object]
+) -> Sequence[tuple[int, AnyFigure]]:
     """The terms as one filing reported them, the latest that has all, where any was restated.
 
     A later filing often restates equity alone; assets as first reported less that would be a
     liability that nobody reported.
+
+    Args:
+        revised: by the id of a fact, all values that its period had. filed: a filing's day.
     """
-    if not any(f.reports and any(r[5] != f.value for r in f.reports) for _, f in terms):
+    for _, figure in terms:
+        if id(figure) in revised:
+            break
+    else:
         return terms
-    if not all(f.reports for _, f in terms):
+    facts = [figure for _, figure in terms if isinstance(figure, FoldedFact)]
+    if len(facts) < len(terms):
         return terms
-    common = set.intersection(*({r[6] for r in f.reports} for _, f in terms))
+    chains = [revised.get(id(fact)) or [fact] for fact in facts]
+    common = set.intersection(*({a for f in values for a in (f.accession, *f.repeats)} for values in chains))
     if not common:
         return terms
-    _, accession = max((r[8], r[6]) for r in terms[0][1].reports if r[6] in common)
-    aligned = []
+    accession = max(common, key=lambda a: (filed(a), a))
+    return [
+        (sign, next(f for f in reversed(values) if accession == f.accession or accession in f.repeats))
+        for (sign, _), values in zip(terms, chains, strict=True)
+    ]
+
+
+def combine(terms: Sequence[tuple[int, AnyFigure]]) -> Figure:
+    """The signed sum of one figure or more."""
+    value = 0.0
+    last: FoldedFact | None = None
     for sign, figure in terms:
-        (run,) = [run for run in runs(figure.reports) if any(r[6] == accession for r in run)][-1:]
-        aligned.append((sign, Figure(run[0][5], ((1, run[0]),), figure.reports)))
-    return aligned
-
-
-def combine(terms: Sequence[tuple[int, Figure]]) -> Figure:
-    """The signed sum of figures, with all their facts."""
-    value = sum(sign * figure.value for sign, figure in terms)
-    return Figure(value, tuple((sign * s, fact) for sign, figure in terms for s, fact in figure.sources))
+        value += sign * figure.value
+        fact = figure if type(figure) is FoldedFact else figure.last  # type: ignore[union-attr]
+        last = fact if last is None else _later(last, fact)
+    if last is None:
+        raise ValueError("the sum of no figures is unknown, not zero")
+    return Figure(value, tuple(terms), last)

@@ -1,13 +1,16 @@
-"""A companyfacts body to facts, and facts to bitemporal rows and back."""
+"""A companyfacts body to facts, and facts to bitemporal rows and back.
+
+Days are counted from 1970-01-01 and accessions are numbers (0000320193-24-000081 is 32019324000081) wherever
+many are kept; `Fact` is the form for reading.
+"""
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
-from operator import itemgetter
 from typing import TypeAlias
 
 import msgspec
@@ -16,11 +19,15 @@ from evertape.formats.xbrl.concepts import ANCHOR_TAGS, FISCAL_YEAR, TAGS
 
 Fact: TypeAlias = tuple[str, str, str, date | None, date, float, str, str, date]
 """(taxonomy, tag, unit, start or None for an instant, end, value, accession, form, filed)."""
+Key: TypeAlias = tuple[str, str, str]
+"""(taxonomy, tag, unit)."""
 
-_FILED = itemgetter(8, 6)
-_HEAD = itemgetter(slice(0, 28))
-_ACCESSION = re.compile(r"\d{10}-\d{2}-\d{6}")
+EPOCH = date(1970, 1, 1).toordinal()
+_ACCESSION = re.compile(r"\d{10}-\d{2}-\d{6}", re.ASCII)
 _ACCESSION_HEAD = re.compile(rb'\s*:\s*"(\d{10}-\d{2}-\d{6})"')
+_LARGE = frozenset({"us-gaap", "ifrs-full"})
+_HEAD = 28
+"""Bytes after an "accn" key that hold its value, spaces included."""
 
 
 class MalformedFacts(ValueError):
@@ -40,48 +47,111 @@ class FilingSeen:
     filed: date
 
 
-@dataclass(frozen=True, kw_only=True)
-class CompanyFacts:
+class FoldedFact(msgspec.Struct, frozen=True, gc=False, array_like=True):
+    """A value of one period, from the first filing that reported it.
+
+    Attributes:
+        end, start, filed: days from 1970-01-01; no start for an instant.
+        accession, form: of that first filing.
+        repeats: accessions of the next filings, as long as they say the same.
+        absent: the day on which the source was first seen without it.
+    """
+
+    end: int
+    start: int | None
+    value: float
+    filed: int
+    accession: int
+    form: str
+    repeats: tuple[int, ...] = ()
+    absent: int | None = None
+
+
+Series: TypeAlias = list[FoldedFact]
+"""Folded facts of one key, by period and, within a period, in filing order."""
+Facts: TypeAlias = dict[Key, Series]
+Filed: TypeAlias = Mapping[int, tuple[int, str]]
+"""By accession: day of filing and form."""
+
+
+class CompanyFacts(msgspec.Struct, kw_only=True):
     """One company's facts of the catalogue's tags, and every filing the body mentions.
 
     Attributes:
-        facts: as reported, repeats included. `fy` of a body belongs to the filing (it is its
-            dei:DocumentFiscalYearFocus), so it is kept as one such fact a filing.
+        series: folded. `fy` of a body belongs to the filing (it is its dei:DocumentFiscalYearFocus), so
+            it is kept as one such fact a filing.
+        filed: of all filings.
     """
 
     cik: int
     name: str
-    facts: list[Fact]
-    filings: dict[str, FilingSeen]
+    series: Facts
+    filed: dict[int, tuple[int, str]]
+
+    @property
+    def count(self) -> int:
+        """How many folded facts there are."""
+        return sum(map(len, self.series.values()))
+
+    @property
+    def facts(self) -> list[Fact]:
+        """Each report by itself."""
+        return unfold(self.series, self.filed)
+
+    @property
+    def filings(self) -> dict[str, FilingSeen]:
+        """The filings by accession."""
+        seen = {}
+        for number, (filed, form) in self.filed.items():
+            text = accession_text(number)
+            seen[text] = FilingSeen(accession=text, form=form, filed=day_of(filed))
+        return seen
 
 
-class FoldedFact(msgspec.Struct, frozen=True, gc=False):
-    """A value of one period, from the first filing that reported it.
+def day_of(number: int) -> date:
+    """The date of a day number."""
+    return date.fromordinal(number + EPOCH)
 
-    Attributes:
-        repeats: (accession, filed, form) of the next filings, as long as they say the same.
-    """
 
-    taxonomy: str
-    tag: str
-    unit: str
-    start: date | None
-    end: date
-    value: float
-    accession: str
-    filed: date
-    form: str
-    repeats: tuple[tuple[str, date, str], ...] = ()
+def day_number(day: date) -> int:
+    """Days from 1970-01-01."""
+    return day.toordinal() - EPOCH
+
+
+def accession_text(number: int) -> str:
+    """32019324000081 as 0000320193-24-000081."""
+    digits = f"{number:018d}"
+    return f"{digits[:10]}-{digits[10:12]}-{digits[12:]}"
+
+
+def accession_number(text: str) -> int:
+    """0000320193-24-000081 as 32019324000081. Raises ValueError for anything else."""
+    if not _ACCESSION.fullmatch(text):
+        raise ValueError(f"{text!r} is no accession number")
+    return int(text.replace("-", ""))
+
+
+class _Days(dict[str, int]):
+    """ISO dates to day numbers, remembered: a market has some ten thousand days."""
+
+    def __missing__(self, text: str) -> int:
+        if len(text) != 10 or text[7] != "-":
+            raise ValueError(f"{text!r} is no date such as 2024-06-29")
+        number = self[text] = day_number(date.fromisoformat(text))
+        return number
+
+
+_DAYS = _Days()
 
 
 class _Value(msgspec.Struct, gc=False):
-    end: date
+    end: str
     val: float
     accn: str
     form: str
-    filed: date
+    filed: str
     fy: int | None = None
-    start: date | None = None
+    start: str | None = None
 
 
 class _Tag(msgspec.Struct, gc=False):
@@ -98,9 +168,16 @@ _BODY = msgspec.json.Decoder(_Body)
 _TAG = msgspec.json.Decoder(_Tag)
 _VALUE = msgspec.json.Decoder(_Value)
 
+_Filing: TypeAlias = tuple[int, int, str]
+"""(day of filing, accession, form): filings sort by it."""
 
-def decode(body: bytes) -> CompanyFacts:
-    """The facts of the catalogue's tags, and all filings.
+
+def decode(body: bytes, awaited: Collection[str] = ()) -> CompanyFacts:
+    """The facts of the catalogue's tags, and the filings.
+
+    Args:
+        awaited: accessions that are looked for in the tags of the large taxonomies that the catalogue
+            lacks, too.
 
     Raises:
         MalformedFacts: the body is no companyfacts document, or a value has the wrong type.
@@ -111,137 +188,196 @@ def decode(body: bytes) -> CompanyFacts:
         found = _Found()
         for taxonomy, tags in read.facts.items():
             found.read(taxonomy, tags)
-        others = _other_filings(found)
+        for value in (*_other_filings(found), *_awaited_filings(body, awaited, found)):
+            found.filing(value)
+        found.add_fiscal_years()
     except (msgspec.DecodeError, ValueError, OverflowError, RecursionError) as error:
         raise MalformedFacts(f"no companyfacts document: {error}") from error
-    seen = {fact[6]: (fact[7], fact[8]) for fact in reversed(found.facts)}
-    seen.update({v.accn: (v.form, v.filed) for v in others})
-    _refuse_impossible(found.facts, seen)
-    found.facts.extend(_fiscal_years(found.covers, seen))
-    filings = {
-        accession: FilingSeen(accession=accession, form=form, filed=filed)
-        for accession, (form, filed) in seen.items()
-    }
-    return CompanyFacts(cik=cik, name=read.entityName or "", facts=found.facts, filings=filings)
+    filed = {accession: (day, form) for day, accession, form in found.filings.values()}
+    return CompanyFacts(cik=cik, name=read.entityName or "", series=found.series, filed=filed)
 
 
 class _Found:
     """What one pass over a body gathers.
 
     Attributes:
-        covers: by accession, the last day and the fiscal year of the filing's own period.
-        unread: the tags that are not the catalogue's.
+        covers: by accession text, the last day and the fiscal year of the filing's own period.
+        unread: tags of small taxonomies that are not the catalogue's.
     """
 
     def __init__(self) -> None:
-        self.facts: list[Fact] = []
-        self.covers: dict[str, tuple[date, int | None]] = {}
-        self.accessions: dict[str, str] = {}
+        self.series: Facts = {}
+        self.filings: dict[str, _Filing] = {}
+        self.covers: dict[str, tuple[str, int | None]] = {}
         self.unread: list[msgspec.Raw] = []
 
     def read(self, taxonomy: str, tags: dict[str, msgspec.Raw]) -> None:
-        """Types the catalogue's tags. One string an accession keeps memory and hashing small."""
+        """Types and folds the catalogue's tags."""
         wanted = TAGS.get(taxonomy, frozenset())
-        one = self.accessions.setdefault
         for tag, raw in tags.items():
             if tag not in wanted:
-                self.unread.append(raw)
+                if taxonomy not in _LARGE:
+                    self.unread.append(raw)
                 continue
             for unit, values in _TAG.decode(raw).units.items():
-                self.facts += [
-                    (taxonomy, tag, unit, v.start, v.end, v.val, one(v.accn, v.accn), v.form, v.filed)
-                    for v in values
-                ]
                 if tag in ANCHOR_TAGS:
                     self._note_periods(values)
+                self.series[taxonomy, tag, unit] = self._folded(tag, values)
+
+    def filing(self, value: _Value) -> _Filing:
+        """The filing that reported a value, entered where it is new."""
+        made = (_DAYS[value.filed], accession_number(value.accn), value.form)
+        return self.filings.setdefault(value.accn, made)
 
     def _note_periods(self, values: list[_Value]) -> None:
+        covers = self.covers
         for v in values:
             if v.start is not None:
-                known = self.covers.get(v.accn)
+                known = covers.get(v.accn)
                 if known is None or v.end > known[0]:
-                    self.covers[v.accn] = (v.end, v.fy)
+                    covers[v.accn] = (v.end, v.fy)
+
+    def _folded(self, tag: str, values: list[_Value]) -> Series:
+        """One pass: EDGAR lists a tag's values by end and start, so that a period's stand together."""
+        folded: Series = []
+        known, days = self.filings.get, _DAYS
+        end, start = "", None
+        reports: list[tuple[_Filing, float]] = []
+        for v in values:
+            filing = known(v.accn) or self.filing(v)
+            if v.end == end and v.start == start:
+                reports.append((filing, v.val))
+                continue
+            if v.end < end or (v.end == end and start is not None and (v.start is None or v.start < start)):
+                return self._folded(tag, sorted(values, key=lambda one: (one.end, one.start or "")))
+            if reports:
+                _close(folded, days[end], None if start is None else days[start], reports)
+            end, start = v.end, v.start
+            reports = [(filing, v.val)]
+        if reports:
+            _close(folded, days[end], None if start is None else days[start], reports)
+        if not math.isfinite(sum([fact.value for fact in folded])):
+            raise ValueError(f"{tag} has a value that is no number")
+        return folded
+
+    def add_fiscal_years(self) -> None:
+        """The fiscal year of each filing's cover, as facts of the filing's own period."""
+        folded: Series = []
+        for accession, (end, year) in self.covers.items():
+            if year is not None:
+                filed, number, form = self.filings[accession]
+                folded.append(FoldedFact(_DAYS[end], None, float(year), filed, number, form))
+        if folded:
+            folded.sort(key=lambda f: (f.end, f.filed, f.accession))
+            self.series[FISCAL_YEAR] = _refold(folded)
 
 
-def _refuse_impossible(facts: list[Fact], filings: Iterable[str]) -> None:
-    for fact in facts:
-        if not math.isfinite(fact[5]):
-            raise MalformedFacts(f"{fact[1]} has the value {fact[5]}")
-    for accession in filings:
-        if not _ACCESSION.fullmatch(accession):
-            raise MalformedFacts(f"{accession!r} is no accession number")
-
-
-def _fiscal_years(
-    covers: dict[str, tuple[date, int | None]], seen: dict[str, tuple[str, date]]
-) -> Iterator[Fact]:
-    taxonomy, tag, unit = FISCAL_YEAR
-    for accession, (end, year) in covers.items():
-        if year is not None:
-            yield (taxonomy, tag, unit, None, end, float(year), accession, *seen[accession])
-
-
-def _other_filings(found: _Found) -> list[_Value]:
-    """The first fact of each filing that reported none of the catalogue's tags.
-
-    A scan for the key finds the few distinct accessions without building 20,000 facts; the key
-    inside a label would be escaped, and so is not found.
-    """
-    body = b" ".join(map(bytes, found.unread))
-    new: set[bytes] = set()
-    for head in set(map(_HEAD, body.split(b'"accn"')[1:])):
-        match = _ACCESSION_HEAD.match(head)
-        if match is None:
-            raise MalformedFacts(f"no accession number in {head!r}")
-        if match[1].decode() not in found.accessions:
-            new.add(match[1])
-    others = []
-    for accession in sorted(new):
-        at = body.index(b'"' + accession + b'"')
-        others.append(_VALUE.decode(body[body.rindex(b"{", 0, at) : body.index(b"}", at) + 1]))
-    return others
-
-
-def fold(facts: Iterable[Fact]) -> list[FoldedFact]:
-    """Facts by (taxonomy, tag, unit, start, end) in filing order; equal neighbours become one row.
-
-    A changed value opens a new row, also where it changes back. Order within a day is by accession.
-    """
-    periods: dict[tuple[str, str, str, date | None, date], list[Fact]] = {}
-    for fact in facts:
-        key = fact[:5]
-        if key in periods:
-            periods[key].append(fact)
+def _close(folded: Series, end: int, start: int | None, reports: list[tuple[_Filing, float]]) -> None:
+    """Fold the reports of one period: equal neighbours in filing order become one."""
+    if len(reports) == 1:
+        ((filed, accession, form), value) = reports[0]
+        folded.append(FoldedFact(end, start, value, filed, accession, form))
+        return
+    reports.sort()
+    ((filed, accession, form), value) = reports[0]
+    repeats: list[int] = []
+    for again in reports[1:]:
+        if again[1] == value:
+            repeats.append(again[0][1])
         else:
-            periods[key] = [fact]
-    folded: list[FoldedFact] = []
-    for key, reports in periods.items():
-        if len(reports) == 1:
-            _, _, _, _, _, value, accession, form, filed = reports[0]
-            folded.append(FoldedFact(*key, value, accession, filed, form))
-            continue
-        reports.sort(key=_FILED)
-        start = 0
-        value = reports[0][5]
-        for at, report in enumerate(reports):
-            if report[5] != value:
-                folded.append(_folded(reports[start:at]))
-                start, value = at, report[5]
-        folded.append(_folded(reports[start:] if start else reports))
+            folded.append(FoldedFact(end, start, value, filed, accession, form, tuple(repeats)))
+            ((filed, accession, form), value) = again
+            repeats = []
+    folded.append(FoldedFact(end, start, value, filed, accession, form, tuple(repeats)))
+
+
+def _refold(facts: Series) -> Series:
+    """Unrepeated facts, sorted by period and filing, folded."""
+    folded: Series = []
+    reports: list[tuple[_Filing, float]] = []
+    for number, f in enumerate(facts):
+        reports.append(((f.filed, f.accession, f.form), f.value))
+        after = facts[number + 1] if number + 1 < len(facts) else None
+        if after is None or (after.end, after.start) != (f.end, f.start):
+            _close(folded, f.end, f.start, reports)
+            reports = []
     return folded
 
 
-def _folded(run: list[Fact]) -> FoldedFact:
-    taxonomy, tag, unit, start, end, value, accession, form, filed = run[0]
-    repeats = tuple([(r[6], r[8], r[7]) for r in run[1:]])
-    return FoldedFact(taxonomy, tag, unit, start, end, value, accession, filed, form, repeats)
+def _other_filings(found: _Found) -> Iterator[_Value]:
+    """The first fact of each filing that reported none of the catalogue's tags.
+
+    Such filings are proxies and covers: their tags are not of the large taxonomies, whose 15,000 other
+    facts are not looked through. A scan for the key finds the few distinct accessions without building
+    a fact each; the key inside a label would be escaped, and so is not found.
+    """
+    body = b" ".join(map(bytes, found.unread))
+    new: set[bytes] = set()
+    for head in {part[:_HEAD] for part in body.split(b'"accn"')[1:]}:
+        match = _ACCESSION_HEAD.match(head)
+        if match is None:
+            raise ValueError(f"no accession number in {head!r}")
+        if match[1].decode() not in found.filings:
+            new.add(match[1])
+    for accession in sorted(new):
+        yield _first_of(body, body.index(b'"' + accession + b'"'))
 
 
-def unfold(folded: Iterable[FoldedFact]) -> list[Fact]:
-    """The facts that were folded, each report by itself."""
+def _awaited_filings(body: bytes, awaited: Collection[str], found: _Found) -> Iterator[_Value]:
+    for accession in awaited:
+        if accession not in found.filings:
+            at = body.find(b'"' + accession.encode() + b'"')
+            if at >= 0:
+                yield _first_of(body, at)
+
+
+def _first_of(body: bytes, at: int) -> _Value:
+    """The fact around a place in the text."""
+    return _VALUE.decode(body[body.rindex(b"{", 0, at) : body.index(b"}", at) + 1])
+
+
+def fold(facts: Iterable[Fact]) -> Facts:
+    """Facts by key and period in filing order; equal neighbours become one.
+
+    A changed value opens a new one, also where it changes back. Order within a day is by accession.
+    """
+    series: Facts = {}
+    for taxonomy, tag, unit, start, end, value, accession, form, filed in facts:
+        series.setdefault((taxonomy, tag, unit), []).append(
+            FoldedFact(
+                day_number(end),
+                None if start is None else day_number(start),
+                value,
+                day_number(filed),
+                accession_number(accession),
+                form,
+            )
+        )
+    return {key: _refold(sorted(found, key=_by_filing)) for key, found in series.items()}
+
+
+def _by_filing(f: FoldedFact) -> tuple[int, int, int, int, str]:
+    return (f.end, -(1 << 40) if f.start is None else f.start, f.filed, f.accession, f.form)
+
+
+def filed_of(facts: Iterable[Fact]) -> dict[int, tuple[int, str]]:
+    """Day of filing and form by accession."""
+    return {accession_number(f[6]): (day_number(f[8]), f[7]) for f in facts}
+
+
+def unfold(series: Facts, filed: Filed) -> list[Fact]:
+    """The facts that were folded, each report by itself.
+
+    Args:
+        filed: of the filings that repeat a value.
+    """
     facts: list[Fact] = []
-    for f in folded:
-        key = (f.taxonomy, f.tag, f.unit, f.start, f.end, f.value)
-        facts.append((*key, f.accession, f.form, f.filed))
-        facts.extend([(*key, accession, form, filed) for accession, filed, form in f.repeats])
+    for (taxonomy, tag, unit), folded in series.items():
+        for f in folded:
+            start = None if f.start is None else day_of(f.start)
+            key = (taxonomy, tag, unit, start, day_of(f.end), f.value)
+            facts.append((*key, accession_text(f.accession), f.form, day_of(f.filed)))
+            for again in f.repeats:
+                day, form = filed[again]
+                facts.append((*key, accession_text(again), form, day_of(day)))
     return facts

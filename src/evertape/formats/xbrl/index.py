@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections import Counter
-from collections.abc import Iterable
-from datetime import date, timedelta
+from collections.abc import Iterable, Iterator
+from itertools import chain
+from typing import Literal, TypeAlias
 
 from evertape.formats.xbrl.concepts import FISCAL_YEAR
-from evertape.formats.xbrl.facts import Fact
+from evertape.formats.xbrl.facts import Facts, Filed, FoldedFact, Key, Series
 from evertape.formats.xbrl.periods import FEW, INTERIM_FORMS, PERIODIC_FORMS, SLIP, Period, Span
 
-Key = tuple[str, str, str]
-"""(taxonomy, tag, unit)."""
+Reading = Literal["latest", "first"]
+"""Which value of a fact counts: the most recent one, or the one reported first."""
+Latest: TypeAlias = dict[Span, FoldedFact]
+"""The value that counts of one key, by its dates."""
 
 _MINOR = 0.1
 """A currency with a smaller share of the money facts than this is a stray mention, never the statements'."""
@@ -27,62 +30,80 @@ class FactIndex:
     """Facts of one company, known on one day.
 
     Attributes:
-        series: by (taxonomy, tag, unit) and span. Forms other than the periodic ones (8-K, 6-K) speak
-            only where no periodic form does.
+        series: by key and dates, the value that counts. Forms other than the periodic ones (8-K, 6-K)
+            speak only where no periodic form does.
+        revised: by the id of a fact in `series`, all values that its period had, in filing order; only
+            where there are several.
         filings: by accession, its form and how many facts it has of each duration.
-        covers: facts of the cover page's share count.
         focus: (period end, fiscal year, form) of each filing's cover.
     """
 
-    def __init__(self, facts: Iterable[Fact], as_of: date | None = None) -> None:
-        self.series: dict[Key, dict[Span, list[Fact]]] = {}
-        self.filings: dict[str, tuple[str, dict[Span, int]]] = {}
-        self.covers: list[Fact] = []
-        self.focus: list[tuple[date, int, str]] = []
-        self._main: dict[str, date | None] = {}
-        self._covers: list[tuple[date, Fact]] | None = None
-        others: list[Fact] = []
-        key, series = ("", "", ""), dict[Span, list[Fact]]()
-        for fact in facts if as_of is None else [f for f in facts if f[8] <= as_of]:
-            taxonomy, tag, unit, start, end, value, accession, form, _ = fact
-            if taxonomy == "dei":
-                if tag == FISCAL_YEAR[1]:
-                    self.focus.append((end, int(value), form))
-                else:
-                    self.covers.append(fact)
+    def __init__(
+        self, facts: Facts, filed: Filed, as_of: int | None = None, reading: Reading = "latest"
+    ) -> None:
+        self.series: dict[Key, Latest] = {}
+        self.revised: dict[int, Series] = {}
+        self.focus: list[tuple[int, int, str]] = []
+        self._filed = filed
+        self._first = reading == "first"
+        self._covers: list[tuple[Key, FoldedFact]] = []
+        self._main: dict[int, int | None] = {}
+        self._key_of: dict[int, Key] | None = None
+        self._odd = frozenset(a for a, (_, form) in filed.items() if form not in PERIODIC_FORMS)
+        known = facts if as_of is None else _cut(facts, as_of, filed)
+        counted: list[Series] = []
+        for key, folded in known.items():
+            if key[0] == "dei":
+                self._note_cover(key, folded)
                 continue
-            span = (start, end)
-            if form in PERIODIC_FORMS:
-                # Facts come tag by tag: most go where the last one went.
-                if tag is not key[1] or unit is not key[2] or taxonomy is not key[0]:
-                    key = (taxonomy, tag, unit)
-                    series = self.series.setdefault(key, {})
-                if span in series:
-                    series[span].append(fact)
-                else:
-                    series[span] = [fact]
-            else:
-                others.append(fact)
-                if form not in INTERIM_FORMS:
-                    continue
-            if start is not None:
-                if accession in self.filings:
-                    counted = self.filings[accession][1]
-                    counted[span] = counted.get(span, 0) + 1
-                else:
-                    self.filings[accession] = (form, {span: 1})
-        self._add_others(others)
+            self._add(key, folded)
+            if folded and folded[-1].start is not None:
+                counted.append(folded)
+        self.filings = self._count(counted)
         self.money = self._money()
 
-    def _add_others(self, others: list[Fact]) -> None:
-        """Facts of other than periodic forms, for what no periodic form reports."""
-        kept = [
-            fact
-            for fact in others
-            if not is_foreign_to_statements(fact[7]) and fact[3:5] not in self.series.get(fact[:3], {})
-        ]
-        for fact in kept:
-            self.series.setdefault(fact[:3], {}).setdefault(fact[3:5], []).append(fact)
+    def _add(self, key: Key, folded: Series) -> None:
+        if self._odd and not self._odd.isdisjoint([f.accession for f in folded]):
+            odd = {(f.start, f.end) for f in folded if f.accession in self._odd}
+            mended = _by_periodic_forms([f for f in folded if (f.start, f.end) in odd], self._filed)
+            folded = [*(f for f in folded if (f.start, f.end) not in odd), *mended]
+        latest: Latest = {(f.start, f.end): f for f in folded}
+        if len(latest) < len(folded):
+            chains: dict[Span, Series] = {}
+            for f in folded:
+                chains.setdefault((f.start, f.end), []).append(f)
+            for span, values in chains.items():
+                if self._first:
+                    latest[span] = values[0]
+                elif len(values) > 1:
+                    self.revised[id(values[-1])] = values
+        self.series[key] = latest
+
+    def _note_cover(self, key: Key, folded: Series) -> None:
+        if key[1] != FISCAL_YEAR[1]:
+            filings = [(f, accession) for f in folded for accession in (f.accession, *f.repeats)]
+            self._covers += [(key, _of_filing(f, accession, self._filed)) for f, accession in filings]
+            return
+        for f in folded:
+            self.focus.append((f.end, int(f.value), f.form))
+            self.focus += [(f.end, int(f.value), self._filed[again][1]) for again in f.repeats]
+
+    def _count(self, counted: list[Series]) -> dict[int, tuple[str, dict[Span, int]]]:
+        """How many facts of each duration a periodic or interim filing has."""
+        all_of = list(chain.from_iterable(counted))
+        total: Counter[tuple[int, int | None, int]] = Counter([(f.accession, f.start, f.end) for f in all_of])
+        total.update([(again, f.start, f.end) for f in all_of if f.repeats for again in f.repeats])
+        filings: dict[int, tuple[str, dict[Span, int]]] = {}
+        for (accession, start, end), n in total.items():
+            if start is None:
+                continue
+            if accession not in filings:
+                form = self._filed[accession][1]
+                if form not in PERIODIC_FORMS and form not in INTERIM_FORMS:
+                    continue
+                filings[accession] = (form, {})
+            filings[accession][1][start, end] = n
+        return filings
 
     def totals(self) -> Counter[Span]:
         """How many facts of periodic and interim forms there are of each duration."""
@@ -92,7 +113,24 @@ class FactIndex:
                 total[span] += n
         return total
 
-    def main_end(self, accession: str) -> date | None:
+    def reports(self, fact: FoldedFact) -> Series:
+        """All values that the fact's period had, in filing order."""
+        return self.revised.get(id(fact)) or [fact]
+
+    def key_of(self, fact: FoldedFact) -> Key:
+        """The taxonomy, tag and unit of a fact of this index."""
+        if self._key_of is None:
+            self._key_of = {id(f): key for key, latest in self.series.items() for f in latest.values()}
+            for last, values in self.revised.items():
+                self._key_of.update((id(f), self._key_of[last]) for f in values)
+            self._key_of.update((id(f), key) for key, f in self._covers)
+        return self._key_of[id(fact)]
+
+    def filed(self, accession: int) -> tuple[int, str]:
+        """Day of filing and form."""
+        return self._filed[accession]
+
+    def main_end(self, accession: int) -> int | None:
         """The last day of the period that a filing is about."""
         if accession not in self._main:
             _, spans = self.filings.get(accession, ("", {}))
@@ -100,21 +138,64 @@ class FactIndex:
             self._main[accession] = max(ends or [end for _, end in spans], default=None)
         return self._main[accession]
 
-    def cover_reports(self, end: date) -> list[Fact]:
-        """Cover page share counts of the filings about the period that ends on a day."""
-        if self._covers is None:
-            mains = [(self.main_end(fact[6]), fact) for fact in self.covers]
-            self._covers = [(main, fact) for main, fact in mains if main is not None]
-        first, last = end - SLIP, end + SLIP
-        return [fact for main, fact in self._covers if first <= main <= last]
+    def cover_shares(self) -> list[tuple[int, FoldedFact]]:
+        """Cover page share counts in filing order, with the end of the period that the filing is about."""
+        found = [(end, f) for _, f in self._covers if (end := self.main_end(f.accession)) is not None]
+        return sorted(found, key=lambda told: (told[1].filed, told[1].accession))
 
     def _money(self) -> tuple[str, ...]:
         counted: Counter[str] = Counter()
         for (_, _, unit), series in self.series.items():
             if len(unit) == 3 and unit.isupper():
                 counted[unit] += len(series)
-        most = counted.most_common()
+        most = sorted(counted.items(), key=lambda item: (-item[1], item[0]))
         return tuple(unit for unit, n in most if n >= _MINOR * most[0][1])
+
+
+def _cut(facts: Facts, as_of: int, filed: Filed) -> Facts:
+    """What filings until a day said."""
+    later = {accession for accession, (day, _) in filed.items() if day > as_of}
+    return {
+        key: [
+            f if later.isdisjoint(f.repeats) else _repeated(f, [a for a in f.repeats if a not in later])
+            for f in folded
+            if f.filed <= as_of
+        ]
+        for key, folded in facts.items()
+    }
+
+
+def _repeated(f: FoldedFact, repeats: Iterable[int]) -> FoldedFact:
+    return FoldedFact(f.end, f.start, f.value, f.filed, f.accession, f.form, tuple(repeats))
+
+
+def _of_filing(f: FoldedFact, accession: int, filed: Filed) -> FoldedFact:
+    """The same value as one of the filings that said it reported it."""
+    if accession == f.accession:
+        return f
+    day, form = filed[accession]
+    return FoldedFact(f.end, f.start, f.value, day, accession, form)
+
+
+def _by_periodic_forms(folded: Series, filed: Filed) -> Iterator[FoldedFact]:
+    """Folded facts without what other forms say of a period that a periodic form reports too."""
+    chains: dict[Span, Series] = {}
+    for f in folded:
+        chains.setdefault((f.start, f.end), []).append(f)
+    for values in chains.values():
+        reports = [_of_filing(f, accession, filed) for f in values for accession in (f.accession, *f.repeats)]
+        periodic = [r for r in reports if r.form in PERIODIC_FORMS]
+        kept = periodic or [r for r in reports if not is_foreign_to_statements(r.form)]
+        last: FoldedFact | None = None
+        for r in kept:
+            if last is None or last.value != r.value:
+                if last is not None:
+                    yield last
+                last = _repeated(r, ())
+            else:
+                last = _repeated(last, (*last.repeats, r.accession))
+        if last is not None:
+            yield last
 
 
 class Currencies:
@@ -122,9 +203,8 @@ class Currencies:
 
     def __init__(self, index: FactIndex) -> None:
         self._index = index
-        self._by_filing: dict[str, Counter[str]] = {}
-        self._spans: dict[Span, Counter[str]] = {}
-        self._filed: dict[str, date] = {}
+        self._by_filing: dict[int, Counter[str]] = {}
+        self._spans: dict[Span, Counter[int]] = {}
         if len(index.money) > 1:
             self._count()
 
@@ -132,37 +212,38 @@ class Currencies:
         for (_, _, unit), series in self._index.series.items():
             if unit not in self._index.money:
                 continue
-            for span, reports in series.items():
-                for fact in reports:
-                    self._by_filing.setdefault(fact[6], Counter())[unit] += 1
-                    self._spans.setdefault(span, Counter())[fact[6]] += 1
-                    self._filed[fact[6]] = fact[8]
+            for span, fact in series.items():
+                for value in self._index.reports(fact):
+                    for accession in (value.accession, *value.repeats):
+                        self._by_filing.setdefault(accession, Counter())[unit] += 1
+                        self._spans.setdefault(span, Counter())[accession] += 1
 
     def of(self, period: Period) -> str:
         """The unit most facts have in the last filing that reports the period in full."""
         if len(self._index.money) < 2:
             return self._index.money[0] if self._index.money else "USD"
-        counted: Counter[str] = Counter()
+        counted: Counter[int] = Counter()
         for span in (*period.spans, *period.to_date, (None, period.end)):
             counted.update(self._spans.get(span, Counter()))
         if not counted:
             return self._index.money[0]
         most = max(counted.values())
         full = [accession for accession, n in counted.items() if 2 * n >= most]
-        last = max(full, key=lambda accession: (self._filed[accession], accession))
-        return self._by_filing[last].most_common(1)[0][0]
+        last = max(full, key=lambda accession: (self._index.filed(accession)[0], accession))
+        units = self._by_filing[last]
+        return min(units, key=lambda unit: (-units[unit], unit))
 
 
-def balance_dates(index: FactIndex) -> list[date]:
+def balance_dates(index: FactIndex) -> list[int]:
     """Days of which a balance sheet is reported, in order: those with total assets."""
-    days: set[date] = set()
+    days: set[int] = set()
     for (_, tag, _), series in index.series.items():
         if tag in {"Assets", "LiabilitiesAndStockholdersEquity", "EquityAndLiabilities"}:
             days.update(end for start, end in series if start is None)
     return sorted(days)
 
 
-def nearest(days: list[date], end: date, within: timedelta = SLIP) -> tuple[date, ...]:
+def nearest(days: list[int], end: int, within: int = SLIP) -> tuple[int, ...]:
     """The days close to a period's end, the closest first."""
     close = days[bisect_left(days, end - within) : bisect_right(days, end + within)]
     return tuple(sorted(close, key=lambda day: (abs(day - end), day)))

@@ -1,4 +1,7 @@
-"""A company's fiscal calendar, read from the dates of its own facts. `fy` and `fp` are not asked."""
+"""A company's fiscal calendar, read from the dates of its own facts. `fy` and `fp` are not asked.
+
+Days are counted from 1970-01-01.
+"""
 
 from __future__ import annotations
 
@@ -6,10 +9,11 @@ from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import date, timedelta
 from typing import TypeAlias
 
-Span: TypeAlias = tuple[date | None, date]
+from evertape.formats.xbrl.facts import day_of
+
+Span: TypeAlias = tuple[int | None, int]
 """(start or None for an instant, end)."""
 
 QUARTER = range(77, 120)
@@ -20,8 +24,8 @@ YEAR = range(350, 380)
 
 DRIFT = 14
 """Days by which a fiscal year of 52 or 53 weeks may end earlier or later than the last one."""
-SLIP = timedelta(days=7)
-"""Two dates this close name the same end of a fiscal period; filers mistype days."""
+SLIP = 7
+"""Two days this close name the same end of a fiscal period; filers mistype days."""
 FEW = 3
 """Lines with which a filing shows that a period is one of its own."""
 
@@ -35,8 +39,8 @@ PERIODIC_FORMS = ANNUAL_FORMS | {"10-Q", "10-Q/A", "10-QT", "10-QT/A"}
 class FiscalYear:
     """A fiscal year. While it is not closed, its end is estimated and it has no fourth quarter."""
 
-    start: date
-    end: date
+    start: int
+    end: int
     closed: bool
 
 
@@ -52,8 +56,8 @@ class Period:
 
     year: FiscalYear
     quarter: int
-    start: date
-    end: date
+    start: int
+    end: int
     spans: tuple[Span, ...]
     to_date: tuple[Span, ...]
 
@@ -64,7 +68,7 @@ class _Dates:
     to_date: Counter[Span] = field(default_factory=Counter)
 
 
-Support: TypeAlias = Mapping[str, tuple[str, Mapping[Span, int]]]
+Support: TypeAlias = Mapping[int, tuple[str, Mapping[Span, int]]]
 """By accession: its form, and how many facts it has of each span."""
 
 
@@ -74,7 +78,7 @@ def fiscal_years(filings: Support) -> list[FiscalYear]:
 
 
 def _days(span: Span) -> int:
-    return (span[1] - span[0]).days + 1 if span[0] else 0
+    return span[1] - span[0] + 1 if span[0] is not None else 0
 
 
 def _annual_years(filings: Support) -> list[FiscalYear]:
@@ -94,14 +98,13 @@ def _annual_years(filings: Support) -> list[FiscalYear]:
     return sorted(years, key=lambda y: y.start)
 
 
-def _apart(start: date, end: date, year: FiscalYear) -> bool:
-    drift = timedelta(days=DRIFT)
-    return start > year.end - drift or end < year.start + drift
+def _apart(start: int, end: int, year: FiscalYear) -> bool:
+    return start > year.end - DRIFT or end < year.start + DRIFT
 
 
 def _open_years(years: list[FiscalYear], filings: Support) -> list[FiscalYear]:
     """Adds the years that no annual filing covers yet, from the starts of year-to-date figures."""
-    starts: Counter[tuple[int, date]] = Counter()
+    starts: Counter[tuple[int, int]] = Counter()
     for form, spans in filings.values():
         if form not in _OPEN_YEAR_FORMS:
             continue
@@ -113,16 +116,15 @@ def _open_years(years: list[FiscalYear], filings: Support) -> list[FiscalYear]:
     known = list(years)
     for (_, start), _ in sorted(starts.items(), key=lambda item: (-item[0][0], -item[1], item[0][1])):
         if all(_room(start, y) for y in known):
-            known.append(FiscalYear(start=start, end=start + timedelta(days=364), closed=False))
+            known.append(FiscalYear(start=start, end=start + 364, closed=False))
     return sorted(known, key=lambda y: y.start)
 
 
-def _room(start: date, year: FiscalYear) -> bool:
+def _room(start: int, year: FiscalYear) -> bool:
     """Whether a year of its own can start here, beside a known one."""
-    drift = timedelta(days=DRIFT)
     if start < year.start:
-        return year.start - start >= timedelta(days=YEAR[0] if not year.closed else QUARTER[0])
-    return start > year.end - drift
+        return year.start - start >= (YEAR[0] if not year.closed else QUARTER[0])
+    return start > year.end - DRIFT
 
 
 def _to_date(spans: Mapping[Span, int]) -> dict[Span, int]:
@@ -136,8 +138,7 @@ def _to_date(spans: Mapping[Span, int]) -> dict[Span, int]:
     return {
         span: n
         for span, n in own.items()
-        if span == longest
-        or ((longest[1] - span[1]).days in YEAR and abs(_days(span) - _days(longest)) <= DRIFT)
+        if span == longest or (longest[1] - span[1] in YEAR and abs(_days(span) - _days(longest)) <= DRIFT)
     }
 
 
@@ -146,8 +147,8 @@ def _closed_by_next(years: list[FiscalYear]) -> list[FiscalYear]:
     closed = []
     for year, following in zip(years, (*years[1:], None) if years else (), strict=True):
         if not year.closed and following is not None:
-            end = following.start - timedelta(days=1)
-            if abs((end - year.end).days) <= DRIFT:
+            end = following.start - 1
+            if abs(end - year.end) <= DRIFT:
                 year = FiscalYear(start=year.start, end=end, closed=True)  # noqa: PLW2901
         closed.append(year)
     return closed
@@ -157,11 +158,11 @@ def _years_before(years: list[FiscalYear]) -> list[FiscalYear]:
     """Adds, before each year with no year before it, one whose end is known only as a balance date."""
     added = list(years)
     for number, year in enumerate(years):
-        end = year.start - timedelta(days=1)
-        if number and (end - years[number - 1].end).days <= DRIFT:
+        end = year.start - 1
+        if number and end - years[number - 1].end <= DRIFT:
             continue
-        start = end - timedelta(days=364)
-        if number and start <= years[number - 1].end - timedelta(days=DRIFT):
+        start = end - 364
+        if number and start <= years[number - 1].end - DRIFT:
             continue
         added.append(FiscalYear(start=start, end=end, closed=True))
     return sorted(added, key=lambda y: y.start)
@@ -174,7 +175,7 @@ def fiscal_periods(years: list[FiscalYear], totals: Mapping[Span, int]) -> list[
         totals: how many facts there are of each span.
     """
     dates: dict[tuple[int, int], _Dates] = {}
-    starts = [y.start + timedelta(days=60) for y in years]
+    starts = [y.start + 60 for y in years]
     for span, n in totals.items():
         number = bisect_right(starts, span[1]) - 1
         if number < 0 or span[0] is None:
@@ -182,7 +183,7 @@ def fiscal_periods(years: list[FiscalYear], totals: Mapping[Span, int]) -> list[
         _place(dates, number, years[number], span, n)
     periods: list[Period] = []
     for number, year in enumerate(years):
-        end = year.start - timedelta(days=1)
+        end = year.start - 1
         for quarter in (1, 2, 3, 4, 0):
             found = dates.get((number, quarter), _Dates())
             if quarter in (4, 0):
@@ -190,7 +191,7 @@ def fiscal_periods(years: list[FiscalYear], totals: Mapping[Span, int]) -> list[
             else:
                 exists = bool(found.spans or (found.to_date and (number, quarter - 1) in dates))
             if exists:
-                period = _period(year, quarter, found, end + timedelta(days=1))
+                period = _period(year, quarter, found, end + 1)
                 periods.append(period)
                 end = period.end
     return periods
@@ -213,12 +214,12 @@ def _place(dates: dict[tuple[int, int], _Dates], number: int, year: FiscalYear, 
             dates.setdefault((number, 0), _Dates()).spans[span] += n
 
 
-def quarter_of(year: FiscalYear, end: date) -> int:
+def quarter_of(year: FiscalYear, end: int) -> int:
     """The quarter (1-4) of a fiscal year that ends on a day; 0 where no quarter does."""
-    days = (end - year.start).days + 1
+    days = end - year.start + 1
     if year.closed and abs(end - year.end) <= SLIP:
         return 4
-    if year.closed and end > year.end - timedelta(days=QUARTER[0]):
+    if year.closed and end > year.end - QUARTER[0]:
         return 0
     for quarter, window in enumerate((QUARTER, HALF, NINE_MONTHS, YEAR), start=1):
         if days in window:
@@ -226,9 +227,8 @@ def quarter_of(year: FiscalYear, end: date) -> int:
     return 0
 
 
-def _period(year: FiscalYear, quarter: int, found: _Dates, after_last: date) -> Period:
-    spans = tuple(span for span, _ in found.spans.most_common())
-    to_date = tuple(span for span, _ in found.to_date.most_common())
+def _period(year: FiscalYear, quarter: int, found: _Dates, after_last: int) -> Period:
+    spans, to_date = _most_used(found.spans), _most_used(found.to_date)
     last = quarter in (0, 4)
     end = year.end if last else _most_used_end(found)
     start = next((s[0] for s in spans if s[0] is not None), year.start if quarter == 0 else after_last)
@@ -237,19 +237,26 @@ def _period(year: FiscalYear, quarter: int, found: _Dates, after_last: date) -> 
     return Period(year=year, quarter=quarter, start=start, end=end, spans=spans, to_date=to_date)
 
 
-def _most_used_end(found: _Dates) -> date:
-    ends: Counter[date] = Counter()
+def _most_used(spans: Mapping[Span, int]) -> tuple[Span, ...]:
+    """The most used first; of equally used ones the later, whatever order the facts came in."""
+    if len(spans) == 1:
+        return tuple(spans)
+    return tuple(sorted(spans, key=lambda span: (-spans[span], -span[1], span[0] or 0)))
+
+
+def _most_used_end(found: _Dates) -> int:
+    ends: Counter[int] = Counter()
     for span, n in (*found.spans.items(), *found.to_date.items()):
         ends[span[1]] += n
     return max(ends, key=lambda end: (ends[end], end))
 
 
-def base_year(end: date) -> int:
+def base_year(end: int) -> int:
     """The calendar year a fiscal year mostly ends in: the first days of January count as December."""
-    return (end - SLIP).year
+    return day_of(end - SLIP).year
 
 
-def year_naming(years: list[FiscalYear], focus: Iterable[tuple[date, int, str]]) -> dict[date, int]:
+def year_naming(years: list[FiscalYear], focus: Iterable[tuple[int, int, str]]) -> dict[int, int]:
     """What the company calls each fiscal year, by the year's start.
 
     The cover's fiscal year of some filings is wrong by one, so the most frequent distance between it
@@ -262,19 +269,19 @@ def year_naming(years: list[FiscalYear], focus: Iterable[tuple[date, int, str]])
     if not years:
         return {}
     votes: dict[int, Counter[int]] = {}
-    starts = [y.start + timedelta(days=60) for y in years]
+    starts = [y.start + 60 for y in years]
     for end, named, form in focus:
         number = bisect_right(starts, end) - 1
         if number < 0:
             continue
         year = years[number]
         weight = 1000 if form in ANNUAL_FORMS else 1
-        month = (year.end - SLIP).month
+        month = day_of(year.end - SLIP).month
         votes.setdefault(month, Counter())[named - base_year(year.end)] += weight
     every: Counter[int] = sum(votes.values(), Counter())
-    names: dict[date, int] = {}
+    names: dict[int, int] = {}
     for year in years:
-        counted = votes.get((year.end - SLIP).month) or every
+        counted = votes.get(day_of(year.end - SLIP).month) or every
         offset = counted.most_common(1)[0][0] if counted else 0
         names[year.start] = base_year(year.end) + offset
     return names

@@ -2,38 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import date
-from operator import itemgetter
+from functools import cached_property
+from operator import attrgetter, itemgetter
 from typing import Any, TypeAlias
 
-from evertape.formats.xbrl.cells import (
-    Figure,
-    Series,
-    combine,
-    consolidated,
-    last_quarter_figure,
-    latest,
-    of_one_taxonomy,
-    on_one_filing,
-    quarter_figure,
-    reported,
+import msgspec
+
+from evertape.formats.xbrl.cells import AnyFigure, Figure, last_filed, sources_of
+from evertape.formats.xbrl.concepts import ANCHORS, COLUMNS, LINES
+from evertape.formats.xbrl.facts import (
+    CompanyFacts,
+    Fact,
+    Facts,
+    Filed,
+    FoldedFact,
+    accession_text,
+    day_number,
+    day_of,
+    filed_of,
+    fold,
 )
-from evertape.formats.xbrl.concepts import ANCHORS, COLUMNS, LINES, Line, Term
-from evertape.formats.xbrl.facts import CompanyFacts, Fact
-from evertape.formats.xbrl.index import Currencies, FactIndex, balance_dates, nearest
-from evertape.formats.xbrl.periods import Period, Span, fiscal_periods, fiscal_years, year_naming
+from evertape.formats.xbrl.grid import Cells, Grid
+from evertape.formats.xbrl.index import FactIndex, Reading
+from evertape.formats.xbrl.periods import DRIFT, Period
 
 Row: TypeAlias = dict[str, Any]
 """A statement's row: the shared columns, then the statement's lines, None where unknown."""
 RowKey: TypeAlias = tuple[str, date, str]
 """(statement, report date, period type)."""
+Figures: TypeAlias = list[AnyFigure | None]
 
 FEWEST_LINES = 3
 """A period with fewer lines than this is a stray mention, not a statement."""
-
-_FILED = itemgetter(8, 6)
+SHARED = (
+    "cik", "report_date", "period_type", "fiscal_year", "fiscal_period", "period_start", "filed_date",
+    "accession_number", "form", "known_from", "currency", "derived",
+)  # fmt: skip
+"""What every row says of its period and its filing, in the order of a row's values."""
+PERIOD_TYPES = ("annual", "quarter", "ttm")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,264 +75,298 @@ class Cell:
         return max(operand.filed for operand in self.operands)
 
 
-@dataclass(frozen=True, kw_only=True)
 class Statements:
-    """Rows of the three statements in order of report date; no two share (report date, period type)."""
+    """Rows of the three statements in order of report date; no two share (report date, period type).
 
-    income: list[Row]
-    balance: list[Row]
-    cash_flow: list[Row]
-    figures: Mapping[RowKey, Mapping[str, Figure]] = field(repr=False)
+    Args:
+        rows: by statement, the values of `SHARED` and of the statement's columns.
+        figures: behind each row, in the order of the statement's columns: its own, or the four that it sums.
+    """
+
+    def __init__(
+        self,
+        rows: dict[str, list[tuple[Any, ...]]],
+        figures: dict[RowKey, tuple[Figures, ...]],
+        index: FactIndex,
+    ) -> None:
+        self.rows = rows
+        self._figures = figures
+        self._index = index
+
+    @cached_property
+    def income(self) -> list[Row]:
+        """Income statements."""
+        return self._told("income")
+
+    @cached_property
+    def balance(self) -> list[Row]:
+        """Balance sheets."""
+        return self._told("balance")
+
+    @cached_property
+    def cash_flow(self) -> list[Row]:
+        """Cash flow statements."""
+        return self._told("cash_flow")
+
+    def _told(self, statement: str) -> list[Row]:
+        names = (*SHARED, *COLUMNS[statement])
+        return [dict(zip(names, row, strict=True)) for row in self.rows[statement]]
 
     def explain(self, statement: str, report_date: date, period_type: str, column: str) -> Cell | None:
         """The lineage of a cell; None where it is unknown."""
-        figure = self.figures.get((statement, report_date, period_type), {}).get(column)
-        return None if figure is None else _cell(figure)
+        figures = self._figures.get((statement, report_date, period_type))
+        if figures is None or column not in COLUMNS[statement]:
+            return None
+        return self._cell(statement, figures, COLUMNS[statement].index(column))
 
     @property
     def lineage(self) -> dict[tuple[str, date, str, str], Cell]:
         """The lineage of every cell that has a value."""
         return {
-            (*key, column): _cell(f) for key, cells in self.figures.items() for column, f in cells.items()
+            (*key, column): cell
+            for key, figures in self._figures.items()
+            for at, column in enumerate(COLUMNS[key[0]])
+            if (cell := self._cell(key[0], figures, at)) is not None
         }
 
+    def _cell(self, statement: str, figures: tuple[Figures, ...], at: int) -> Cell | None:
+        parts = [found for each in figures if (found := each[at]) is not None]
+        if len(parts) < len(figures) or (len(parts) > 1 and at not in _FLOWS[statement]):
+            return None
+        operands = tuple(self._operand(sign, fact) for part in parts for sign, fact in sources_of(part))
+        terms = [f"{'-' if o.sign < 0 else '+'} {o.tag}[{o.start or ''}..{o.end}]" for o in operands]
+        value = sum(part.value for part in parts)
+        return Cell(value=value, formula=" ".join(terms).removeprefix("+ "), operands=operands)
 
-def _cell(figure: Figure) -> Cell:
-    operands = tuple(
-        Operand(
+    def _operand(self, sign: int, fact: FoldedFact) -> Operand:
+        taxonomy, tag, unit = self._index.key_of(fact)
+        return Operand(
             sign=sign,
-            taxonomy=f[0],
-            tag=f[1],
-            unit=f[2],
-            start=f[3],
-            end=f[4],
-            value=f[5],
-            accession=f[6],
-            form=f[7],
-            filed=f[8],
+            taxonomy=taxonomy,
+            tag=tag,
+            unit=unit,
+            start=None if fact.start is None else day_of(fact.start),
+            end=day_of(fact.end),
+            value=fact.value,
+            accession=accession_text(fact.accession),
+            form=fact.form,
+            filed=day_of(fact.filed),
         )
-        for sign, f in figure.sources
-    )
-    terms = [f"{'-' if o.sign < 0 else '+'} {o.tag}[{o.start or ''}..{o.end}]" for o in operands]
-    return Cell(value=figure.value, formula=" ".join(terms).removeprefix("+ "), operands=operands)
 
 
 def standardize(
-    source: CompanyFacts | Iterable[Fact], *, cik: int | None = None, as_of: date | None = None
+    source: CompanyFacts | Iterable[Fact],
+    *,
+    cik: int | None = None,
+    as_of: date | None = None,
+    reading: Reading = "latest",
 ) -> Statements:
     """The statements that facts filed on or before `as_of` (None: all) tell.
 
     Args:
         source: a company's facts, or the facts alone; then `cik` says whose.
+        reading: the most recent value of each fact, or the one reported first.
 
     Raises:
         ValueError: facts without a CIK.
     """
     if isinstance(source, CompanyFacts):
-        facts: Iterable[Fact] = source.facts
-        cik = source.cik
-    else:
-        facts = source
+        return standardize_series(source.series, source.filed, source.cik, as_of=as_of, reading=reading)
     if cik is None:
         raise ValueError("facts alone do not say whose they are: pass cik=")
-    return _Company(cik, FactIndex(facts, as_of)).statements()
+    facts = list(source)
+    return standardize_series(fold(facts), filed_of(facts), cik, as_of=as_of, reading=reading)
 
 
-_BY_STATEMENT = {
-    statement: tuple(line for line in LINES if line.statement == statement)
-    for statement in ("income", "balance", "cash_flow")
-}
-_COMPUTED = tuple(line for line in LINES if line.formulas)
-_FLOW_KINDS = frozenset({"flow", "per_share", "average"})
-
-Candidates: TypeAlias = list[tuple[Line, list[tuple[int, Series]]]]
-"""Lines with the series of their tags that the company uses, by rank, each with its tag's sign."""
+def standardize_series(
+    series: Facts, filed: Filed, cik: int, *, as_of: date | None = None, reading: Reading = "latest"
+) -> Statements:
+    """The same from folded facts. `filed` holds every accession that they name."""
+    cut = None if as_of is None else day_number(as_of)
+    return _Rows(cik, Grid(FactIndex(series, filed, cut, reading))).statements()
 
 
-class _Company:
-    """One company's facts being turned into rows."""
+_FLOW = frozenset(line.name for line in LINES if line.kind == "flow")
+_FLOWS = {s: [at for at, name in enumerate(names) if name in _FLOW] for s, names in COLUMNS.items()}
+_PERIOD = itemgetter(1, 2)
+_FILING = attrgetter("filed", "accession")
 
-    def __init__(self, cik: int, index: FactIndex) -> None:
-        self.cik = cik
-        self.index = index
-        totals = index.totals()
-        years = fiscal_years(index.filings)
-        self.periods = fiscal_periods(years, totals)
-        self.names = year_naming(years, index.focus)
-        self.year_starts = sorted(self.names)
-        self.currencies = Currencies(index)
-        self.balance_days = balance_dates(index)
-        self.before = {(p.year.start, p.quarter): p.to_date for p in self.periods}
-        self.interim = {p.year.start for p in self.periods if p.quarter in (1, 2, 3)}
-        self.quarter_ends = frozenset(p.end for p in self.periods if p.quarter in (1, 2, 3))
-        self.unused = _unused(index)
-        self.candidates: dict[str, tuple[Candidates, Candidates]] = {}
-        self.figures: dict[RowKey, Mapping[str, Figure]] = {}
+
+class _Line(msgspec.Struct, gc=False):
+    """The figures of a period, in the order of the statement's columns, while they are gathered.
+
+    Attributes:
+        last: the fact of them that was filed last, and in which column it stands.
+        computed: columns whose figure is no fact itself.
+    """
+
+    figures: Figures
+    last: FoldedFact
+    at: int
+    filled: int = 0
+    computed: list[str] = []
+
+
+class _Rows:
+    """A company's grid being cut into rows."""
+
+    def __init__(self, cik: int, grid: Grid) -> None:
+        self._cik = cik
+        self._grid = grid
+        self._rows: dict[str, list[tuple[Any, ...]]] = {statement: [] for statement in COLUMNS}
+        self._figures: dict[RowKey, tuple[Figures, ...]] = {}
 
     def statements(self) -> Statements:
-        rows: dict[str, list[Row]] = {statement: [] for statement in COLUMNS}
-        for period in self.periods:
-            currency = self.currencies.of(period)
-            flows, instants = self._candidates(currency)
-            found = self._with_formulas(self._flows(flows, period))
-            for statement in ("income", "cash_flow"):
-                self._append(rows, statement, period, currency, found)
-            if self._has_balance(period):
-                found = self._with_formulas(self._instants(instants, period))
-                self._append(rows, "balance", period, currency, found)
-        for listed in rows.values():
-            listed.sort(key=lambda row: (row["report_date"], row["period_type"]))
-        return Statements(**rows, figures=self.figures)
+        grid = self._grid
+        for statement in ("income", "cash_flow"):
+            lines = _turned(grid.flows, statement)
+            for n, period in enumerate(grid.periods):
+                if n in lines:
+                    self._append(statement, n, "quarter" if period.quarter else "annual", lines[n])
+            self._append_trailing(statement, lines)
+        sheets = _turned(grid.sheets, "balance")
+        for n, period in enumerate(grid.periods):
+            if period.end in sheets and grid.has_sheet(period):
+                self._append("balance", n, "quarter" if period.quarter else "annual", sheets[period.end])
+        for listed in self._rows.values():
+            listed.sort(key=_PERIOD)
+        return Statements(self._rows, self._figures, grid.index)
 
-    def _candidates(self, currency: str) -> tuple[Candidates, Candidates]:
-        found = self.candidates.get(currency)
-        if found is None:
-            flows: Candidates = []
-            instants: Candidates = []
-            for line in LINES:
-                series: list[tuple[int, Series]] = [
-                    (tag.sign, self.index.series[tag.taxonomy, tag.name, unit])
-                    for tag in line.tags
-                    for unit in _units(line, currency)
-                    if (tag.taxonomy, tag.name, unit) in self.index.series
-                ]
-                if line.on_sheet and self.quarter_ends:
-                    series = [(sign, s) for sign, s in series if _is_quarterly(s, self.quarter_ends)]
-                if series or line.kind == "cover":
-                    (flows if line.kind in _FLOW_KINDS else instants).append((line, series))
-            found = self.candidates[currency] = (flows, instants)
-        return found
-
-    def _flows(self, candidates: Candidates, period: Period) -> dict[str, Figure]:
-        before: Sequence[Span] = ()
-        if period.quarter > 1:
-            before = self.before.get((period.year.start, period.quarter - 1), ())
-        found: dict[str, Figure] = {}
-        quarterly = last_quarter_figure if period.quarter == 4 else quarter_figure
-        for line, tags in candidates:
-            figures = []
-            for sign, series in tags:
-                if line.kind == "flow" and before:
-                    figure = quarterly(series, period.spans, period.to_date, before, self._basis)
-                else:
-                    figure = reported(series, period.spans)
-                if figure is not None:
-                    figures.append(figure if sign > 0 else combine([(sign, figure)]))
-                    if not line.whole:
-                        break
-            if figures:
-                found[line.name] = consolidated(figures) if line.whole else figures[0]
-        return found
-
-    def _instants(self, candidates: Candidates, period: Period) -> dict[str, Figure]:
-        spans = [(None, day) for day in nearest(self.balance_days, period.end)]
-        found: dict[str, Figure] = {}
-        for line, tags in candidates:
-            if line.kind == "cover":
-                reports = self.index.cover_reports(period.end)
-                if reports:
-                    found[line.name] = latest(reports)
-                continue
-            for sign, series in tags:
-                figure = reported(series, spans)
-                if figure is not None:
-                    found[line.name] = figure if sign > 0 else combine([(sign, figure)])
-                    break
-        return found
-
-    def _with_formulas(self, found: dict[str, Figure]) -> dict[str, Figure]:
-        for line in _COMPUTED:
-            if line.name in found:
-                continue
-            for formula in line.formulas:
-                figure = _computed(formula, found, self.unused)
-                if figure is not None:
-                    found[line.name] = figure
-                    break
-        return found
-
-    def _has_balance(self, period: Period) -> bool:
-        """The end of a year closes a quarter too, where the company reports quarters around it."""
-        if period.quarter != 4:
-            return True
-        starts = self.year_starts
-        at = starts.index(period.year.start)
-        return not self.interim.isdisjoint(starts[at : at + 2])
-
-    def _basis(self, accession: str) -> object:
-        """The fiscal year that a filing is about."""
-        end = self.index.main_end(accession)
-        return None if end is None else max((s for s in self.year_starts if s < end), default=None)
-
-    def _append(
-        self,
-        rows: dict[str, list[Row]],
-        statement: str,
-        period: Period,
-        currency: str,
-        found: Mapping[str, Figure],
-    ) -> None:
-        cells = {column: found[column] for column in COLUMNS[statement] if column in found}
-        period_type = "quarter" if period.quarter else "annual"
-        stray = len(cells) < FEWEST_LINES or not any(anchor in found for anchor in ANCHORS[statement])
-        if stray or (statement, period.end, period_type) in self.figures:
+    def _append(self, statement: str, n: int, period_type: str, line: _Line) -> None:
+        if line.filled < FEWEST_LINES:
             return
-        last = max((fact for f in cells.values() for _, fact in f.sources), key=_FILED)
-        row: Row = {
-            "cik": self.cik,
-            "period_type": period_type,
-            "fiscal_year": self.names[period.year.start],
-            "fiscal_period": f"Q{period.quarter}" if period.quarter else "FY",
-            "period_start": None if statement == "balance" else period.start,
-            "report_date": period.end,
-            "filed_date": last[8],
-            "accession_number": last[6],
-            "form": last[7],
-            "currency": currency,
-            "derived": " ".join(column for column, f in cells.items() if len(f.sources) > 1),
-            "known_from": last[8],
-        }
-        for column in COLUMNS[statement]:
-            figure = cells.get(column)
-            row[column] = None if figure is None else figure.value
-        rows[statement].append(row)
-        self.figures[statement, period.end, period_type] = cells
+        period = self._grid.periods[n]
+        start = None if statement == "balance" else period.start
+        values = [None if figure is None else figure.value for figure in line.figures]
+        self._add((statement, n, period_type, start), line.last, line.computed, values, (line.figures,))
+
+    def _append_trailing(self, statement: str, lines: Mapping[int, _Line]) -> None:
+        """Twelve months to the end of each quarter: four quarters, or the year itself at its end."""
+        for n, numbers in _twelve_months(self._grid.periods):
+            if len({self._grid.currency[m] for m in numbers}) > 1:
+                continue
+            parts = [lines[m] for m in numbers if m in lines]
+            if len(parts) < len(numbers):
+                continue
+            if len(parts) == 1:
+                self._append(statement, n, "ttm", parts[0])
+                continue
+            values = _summed(statement, parts)
+            computed = [c for c, value in zip(COLUMNS[statement], values, strict=True) if value is not None]
+            if len(computed) >= FEWEST_LINES:
+                start = self._grid.periods[numbers[0]].start
+                figures = tuple(part.figures for part in parts)
+                self._add((statement, n, "ttm", start), _last_of(parts, values), computed, values, figures)
+
+    def _add(
+        self,
+        what: tuple[str, int, str, int | None],
+        last: FoldedFact,
+        computed: list[str],
+        values: list[float | None],
+        figures: tuple[Figures, ...],
+    ) -> None:
+        statement, n, period_type, start = what
+        period = self._grid.periods[n]
+        end = day_of(period.end)
+        key = (statement, end, period_type)
+        if key in self._figures:
+            return
+        filed = day_of(last.filed)
+        self._rows[statement].append(
+            (
+                self._cik,
+                end,
+                period_type,
+                self._grid.names[period.year.start],
+                f"Q{period.quarter}" if period.quarter else "FY",
+                None if start is None else day_of(start),
+                filed,
+                accession_text(last.accession),
+                last.form,
+                filed,
+                self._grid.currency[n],
+                " ".join(computed) or None,
+                *values,
+            )
+        )
+        self._figures[key] = figures
 
 
-def _is_quarterly(series: Series, quarter_ends: frozenset[date]) -> bool:
-    """Whether a tag is reported at the end of a quarter within a year, not in annual reports alone."""
-    return any(end in quarter_ends for _, end in series)
+def _turned(axis: Mapping[str, Cells], statement: str) -> dict[int, _Line]:
+    """Figures by period (or end); only of those that have an anchor."""
+    columns = COLUMNS[statement]
+    width = len(columns)
+    lines: dict[int, _Line] = {}
+    anchored = {n for anchor in ANCHORS[statement] for n in axis.get(anchor, ())}
+    for at, column in enumerate(columns):
+        for n, figure in axis.get(column, {}).items():
+            if n not in anchored:
+                continue
+            computed = type(figure) is Figure
+            last = figure.last if computed else figure  # type: ignore[union-attr]
+            line = lines.get(n)
+            if line is None:
+                line = lines[n] = _Line([None] * width, last, at, 0, [])  # type: ignore[arg-type]
+            elif _is_later(last, line.last):  # type: ignore[arg-type]
+                line.last, line.at = last, at  # type: ignore[assignment]
+            line.figures[at] = figure
+            line.filled += 1
+            if computed:
+                line.computed.append(column)
+    return lines
 
 
-def _units(line: Line, currency: str) -> tuple[str, ...]:
-    """Units of a line's facts. Older bodies write a value per share in the bare currency."""
-    if line.kind == "per_share":
-        return (f"{currency}/shares", currency)
-    return ("shares",) if line.kind in ("average", "shares") else (currency,)
+def _is_later(one: FoldedFact, other: FoldedFact) -> bool:
+    return one.filed > other.filed or (one.filed == other.filed and one.accession > other.accession)
 
 
-def _unused(index: FactIndex) -> frozenset[str]:
-    """Lines of which the company has no tag at all, nor of what they are computed from."""
-    tags = {key[:2] for key in index.series}
-    used: set[str] = set()
-    for line in LINES:
-        if any((tag.taxonomy, tag.name) in tags for tag in line.tags) or any(
-            name in used for formula in line.formulas for _, name, _ in formula
-        ):
-            used.add(line.name)
-    return frozenset(line.name for line in LINES) - used
+def _summed(statement: str, parts: list[_Line]) -> list[float | None]:
+    """The flows of four quarters; shares, averages and values per share cannot be added."""
+    first, second, third, fourth = (part.figures for part in parts)
+    values: list[float | None] = [None] * len(first)
+    for at in _FLOWS[statement]:
+        a, b, c, d = first[at], second[at], third[at], fourth[at]
+        if a is not None and b is not None and c is not None and d is not None:
+            values[at] = a.value + b.value + c.value + d.value
+    return values
 
 
-def _computed(formula: Sequence[Term], found: Mapping[str, Figure], unused: frozenset[str]) -> Figure | None:
-    """A line from others of the period; None where a needed one is missing, or all are."""
-    terms = []
-    for sign, name, need in formula:
-        figure = found.get(name)
-        if figure is not None:
-            terms.append((sign, figure, need == "never"))
-        elif need == "always" or (need == "if used" and name not in unused):
-            return None
-    if not terms:
-        return None
-    kept = of_one_taxonomy(terms)
-    return combine(on_one_filing(kept) if len(kept) > 1 else kept)
+def _last_of(parts: list[_Line], values: list[float | None]) -> FoldedFact:
+    """The fact filed last among those that the values were summed from."""
+    latest = max(parts, key=lambda part: _FILING(part.last))
+    if values[latest.at] is not None:
+        return latest.last
+    used = [
+        last_filed(figure)
+        for part in parts
+        for figure, value in zip(part.figures, values, strict=True)
+        if figure is not None and value is not None
+    ]
+    return max(used, key=_FILING)
+
+
+def _twelve_months(periods: list[Period]) -> Iterator[tuple[int, tuple[int, ...]]]:
+    """By period number, the numbers of the periods whose sum is the twelve months to its end."""
+    quarters: list[int] = []
+    for n, period in enumerate(periods):
+        if period.quarter == 0:
+            yield n, (n,)
+            continue
+        if quarters and abs(periods[quarters[-1]].end + 1 - period.start) > DRIFT:
+            quarters = []
+        quarters.append(n)
+        if len(quarters) >= 4 and period.quarter != 4:
+            yield n, tuple(quarters[-4:])
+
+
+__all__ = [
+    "PERIOD_TYPES",
+    "SHARED",
+    "Cell",
+    "Operand",
+    "Row",
+    "Statements",
+    "standardize",
+    "standardize_series",
+]
