@@ -72,8 +72,8 @@ class Literal(NamedTuple):
         return f"{self.period_type} {self.report_date} {self.column}"
 
 
-_NO_CASH_FLOW_TOTAL = """The three totals of cash flow stand under tags of which no longer and shorter figure
-match, so the quarter's row is left out, with lines that are known. Should be: a row whose period has an income
+_NO_CASH_FLOW_TOTAL = """The totals of cash flow stand under tags of which no longer and shorter figure match,
+so the quarter's row is left out, with lines that are known. Should be: a row whose period has an income
 statement needs no total of its own."""
 _BARE_CURRENCY = """Older bodies write a value per share in USD, later ones in USD/shares. The next year's
 comparative in the other unit repeats the value and takes the cell over. Should be: one series."""
@@ -81,8 +81,8 @@ _NOTE = """A tag of a note to the annual report outranks the line of the stateme
 the company's interim reports give the same year's figures comes before one that annual reports alone have."""
 _SLICE = """A part (acquired in-process research) outranks the whole. Should be: the line is a whole, as
 revenue and cost are."""
-_CURRENT_REPORT = """The quarter of a current report replaces the same figure of periodic reports, which give it
-by difference. Should be: forms other than the periodic ones speak only where those do not."""
+_CURRENT_REPORT = """The quarter of a current report replaces the same figure of periodic reports, a difference.
+Should be: forms other than the periodic ones speak only where those do not."""
 
 KNOWN_WRONG: dict[str, str] = {
     **dict.fromkeys(
