@@ -81,7 +81,7 @@ _NOTE = """A tag of a note to the annual report outranks the line of the stateme
 the company's interim reports give the same year's figures comes before one that annual reports alone have."""
 _SLICE = """A part (acquired in-process research) outranks the whole. Should be: the line is a whole, as
 revenue and cost are."""
-_CURRENT_REPORT = """The quarter of a current report replaces the same figure of periodic reports, a difference.
+_CURRENT_REPORT = """The quarter of a current report replaces the same figure of periodic reports.
 Should be: forms other than the periodic ones speak only where those do not."""
 
 KNOWN_WRONG: dict[str, str] = {
