@@ -42,7 +42,7 @@ soak: $(STAMP)
 	$(BIN)/python -m pytest -q -m soak --override-ini addopts="-ra -s"
 
 bench: $(STAMP)
-	@for b in benchmarks/bench_*.py; do $(BIN)/python $$b || exit 1; done
+	@for b in benchmarks/bench_*.py; do PYTHONPATH=. $(BIN)/python $$b || exit 1; done
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

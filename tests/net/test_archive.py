@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import gzip
 import os
+import pickle
 import resource
 import signal
 import sqlite3
 import subprocess
 import sys
 import textwrap
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
@@ -134,6 +136,53 @@ def test_blobs_that_a_dead_process_left_unfinished_are_swept_after_an_hour(tmp_p
     shelf.close()
 
 
+def test_many_answers_are_entered_together_as_if_one_by_one(tmp_path: Path) -> None:
+    urls = [replace(ASKED, url=f"https://example.org/{number % 7}") for number in range(40)]
+    script = [wire(url, b"%d" % (number % 11), minutes=number) for number, url in enumerate(urls)]
+    alone, together = Shelf(tmp_path / "alone"), Shelf(tmp_path / "together")
+    for each in script:
+        alone.put(each)
+    together.put_all(each for each in script)
+    assert together.urls("made-up.feed") == alone.urls("made-up.feed")
+    assert len(alone.urls("made-up.feed")) == 7
+    names = [[p.name for p in blobs(tmp_path / where)] for where in ("alone", "together")]
+    assert names[0] == names[1]
+    for kept in together.urls("made-up.feed"):
+        assert together.body(kept) == alone.body(kept)
+    alone.close()
+    together.close()
+
+
+def test_a_blob_that_is_kept_is_found_once_it_is_entered(tmp_path: Path) -> None:
+    """The two halves may happen in two processes."""
+    worker, shelf = Shelf(tmp_path), Shelf(tmp_path)
+    sent = pickle.dumps([worker.keep(wire(ASKED, b"figures", tag='"7"'))])
+    assert not (tmp_path / "index.db").exists()
+    assert shelf.find(ASKED.url, "made-up.feed") is None
+    shelf.enter(pickle.loads(sent))
+    kept = shelf.find(ASKED.url, "made-up.feed")
+    assert kept is not None
+    assert (kept.units, kept.headers["etag"], shelf.body(kept)) == (UNITS, '"7"', b"figures")
+    shelf.close()
+
+
+def test_nothing_is_entered_where_a_blob_is_missing_or_an_answer_cannot_be_had(tmp_path: Path) -> None:
+    shelf, other = Shelf(tmp_path), replace(ASKED, url="https://example.org/other")
+    entries = [shelf.keep(wire(ASKED, b"here")), shelf.keep(wire(other, b"gone"))]
+    shelf.path(entries[1].sha256).unlink()
+    with pytest.raises(StoreError, match=r"has lost the body of https://example\.org/other; run again"):
+        shelf.enter(entries)
+
+    def answers() -> Iterator[WireReply]:
+        yield wire(ASKED, b"here")
+        raise Malformed("a member is damaged")
+
+    with pytest.raises(Malformed):
+        shelf.put_all(answers())
+    assert shelf.urls("made-up.feed") == []
+    shelf.close()
+
+
 async def test_validators_need_the_body(tmp_path: Path) -> None:
     shelf = Shelf(tmp_path)
     assert shelf.validators(ASKED) == {}
@@ -208,6 +257,40 @@ def test_a_disk_that_fills_up_leaves_the_last_answer_and_no_half_blob(tmp_path: 
     assert shelf.body(kept) == b"small"
     assert len(blobs(tmp_path)) == 1
     shelf.close()
+
+
+TOGETHER = """
+    import sys
+    from pathlib import Path
+    from evertape.net.archive import Shelf
+    from tests.net.test_archive import call, wire
+    shelf = Shelf(Path(sys.argv[1]))
+    print("ready", flush=True)
+    for batch in range(100_000):
+        asked = [call(f"{batch}-{number}") for number in range(20)]
+        shelf.put_all(wire(each, b"%d " % number * 20_000) for number, each in enumerate(asked))
+"""
+
+
+def test_a_writer_of_many_killed_at_any_moment_has_entered_all_of_a_batch_or_none(tmp_path: Path) -> None:
+    root = Path(__file__).resolve().parents[2]
+    for moment in (0.05, 0.11, 0.17):
+        folder = tmp_path / str(moment)
+        with subprocess.Popen(
+            [sys.executable, "-c", textwrap.dedent(TOGETHER), str(folder)], stdout=subprocess.PIPE, cwd=root
+        ) as writer:
+            assert writer.stdout is not None
+            writer.stdout.readline()
+            with pytest.raises(subprocess.TimeoutExpired):
+                writer.wait(moment)
+            writer.kill()
+        shelf = Shelf(folder)
+        entered = shelf.urls("made-up.feed")
+        assert len(entered) % 20 == 0
+        for kept in entered:
+            number = int(kept.url.rsplit("-", 1)[1])
+            assert shelf.body(kept) == b"%d " % number * 20_000
+        shelf.close()
 
 
 KILLED = """

@@ -10,11 +10,12 @@ import sqlite3
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import msgspec
 from isal import igzip
@@ -75,35 +76,62 @@ class Shelf:
     def __init__(self, folder: Path, keep: int = 2) -> None:
         self._folder = folder
         self._keep = keep
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._connection: sqlite3.Connection | None = None
 
     def put(self, reply: Reply) -> None:
         """Keep an answer. Raises StoreError where the folder cannot be written."""
+        self.put_all([reply])
+
+    def put_all(self, replies: Iterable[Reply]) -> None:
+        """Keep many answers, entered together after the last blob; `replies` may be made as they are taken.
+
+        Raises:
+            StoreError: the folder cannot be written; then none is entered.
+        """
+        # Locked from blob to index: between them another thread's `enter` might take a blob for nobody's.
+        with self._open():
+            self.enter([self.keep(reply) for reply in replies])
+
+    def keep(self, reply: Reply) -> Kept:
+        """Write an answer's blob alone: nobody finds it before `enter`, here or in another process.
+
+        Raises:
+            StoreError: the folder cannot be written.
+        """
         call = reply.call
         digest = hashlib.sha256(reply.body).hexdigest()
-        row = (
-            call.url,
-            call.feed,
-            call.source,
-            reply.at.isoformat(),
-            reply.status,
-            json.dumps({name: reply.headers[name] for name in _KEPT_HEADERS if name in reply.headers}),
-            digest,
-            reply.wire,
-            msgspec.json.encode(call.units).decode(),
-        )
-        with self._open() as db:
+        try:
             self._write_blob(digest, reply)
+        except OSError as error:
+            raise _fault(self._folder, error) from error
+        return Kept(
+            url=call.url,
+            feed=call.feed,
+            source=call.source,
+            fetched_at=reply.at,
+            status=reply.status,
+            headers={name: reply.headers[name] for name in _KEPT_HEADERS if name in reply.headers},
+            sha256=digest,
+            wire=reply.wire,
+            units=call.units,
+        )
+
+    def enter(self, entries: Sequence[Kept]) -> None:
+        """Name kept blobs in the index, all in one transaction; older answers of theirs go.
+
+        Raises:
+            StoreError: the index cannot be written, or a blob is not there; then none is entered.
+        """
+        with self._open() as db:
+            for kept in entries:
+                if not self.path(kept.sha256).is_file():
+                    raise StoreError(f"the archive {self._folder} has lost the body of {kept.url}; run again")
             with db:
                 db.execute("BEGIN IMMEDIATE")
-                db.execute(
-                    "DELETE FROM answers WHERE url = ? AND feed = ? AND sha256 = ?",
-                    (call.url, call.feed, digest),
-                )
-                db.execute("UPDATE answers SET current = 0 WHERE url = ? AND feed = ?", (call.url, call.feed))
-                db.execute(f"INSERT INTO answers ({_COLUMNS}, current) VALUES (?,?,?,?,?,?,?,?,?,1)", row)  # noqa: S608
-                gone = self._expire(db, call)
+                gone = [old for kept in entries for old in self._enter(db, kept)]
+                named = "SELECT 1 FROM answers WHERE sha256 = ? LIMIT 1"
+                gone = [old for old in gone if db.execute(named, (old,)).fetchone() is None]
             for old in gone:
                 self.path(old).unlink(missing_ok=True)
 
@@ -125,7 +153,7 @@ class Shelf:
         except FileNotFoundError:
             raise Malformed(f"the archive has lost the body of {kept.url}; {hint}") from None
         except OSError as error:
-            raise self._fault(error) from error
+            raise _fault(self._folder, error) from error
         except SourceError as error:
             raise Malformed(f"the archive's body of {kept.url} is damaged; {hint}") from error
         if hashlib.sha256(body).hexdigest() != kept.sha256:
@@ -158,30 +186,20 @@ class Shelf:
                 f"SELECT {_COLUMNS} FROM answers WHERE {where} AND current ORDER BY url, id DESC",  # noqa: S608
                 values,
             ).fetchall()
-        return [
-            Kept(
-                url=row[0],
-                feed=row[1],
-                source=row[2],
-                fetched_at=datetime.fromisoformat(row[3]),
-                status=row[4],
-                headers=json.loads(row[5]),
-                sha256=row[6],
-                wire=row[7],
-                units=msgspec.json.decode(row[8], type=tuple[Unit, ...]),
-            )
-            for row in rows
-        ]
+        return [_kept(row) for row in rows]
 
-    def _expire(self, db: sqlite3.Connection, call: Call) -> list[str]:
-        """Forget all but the latest answers of a call; returns blobs that nothing names any more."""
+    def _enter(self, db: sqlite3.Connection, kept: Kept) -> list[str]:
+        """Enter one, forget all but its address's latest; returns the blobs that these had."""
+        of = (kept.url, kept.feed)
+        db.execute("DELETE FROM answers WHERE url = ? AND feed = ? AND sha256 = ?", (*of, kept.sha256))
+        db.execute("UPDATE answers SET current = 0 WHERE url = ? AND feed = ?", of)
+        db.execute(f"INSERT INTO answers ({_COLUMNS}, current) VALUES (?,?,?,?,?,?,?,?,?,1)", _row(kept))  # noqa: S608
         old = db.execute(
             "SELECT id, sha256 FROM answers WHERE url = ? AND feed = ? ORDER BY id DESC LIMIT -1 OFFSET ?",
-            (call.url, call.feed, self._keep),
+            (*of, self._keep),
         ).fetchall()
         db.executemany("DELETE FROM answers WHERE id = ?", [(id_,) for id_, _ in old])
-        named = "SELECT 1 FROM answers WHERE sha256 = ? LIMIT 1"
-        return [sha256 for _, sha256 in old if db.execute(named, (sha256,)).fetchone() is None]
+        return [sha256 for _, sha256 in old]
 
     def _write_blob(self, digest: str, reply: Reply) -> None:
         """The wire bytes as received where they are gzip, compressed here where they are not."""
@@ -207,36 +225,65 @@ class Shelf:
         with self._lock:
             try:
                 if self._connection is None:
-                    self._connection = self._connect()
+                    self._connection = _connect(self._folder)
                 yield self._connection
             except (sqlite3.Error, OSError) as error:
-                raise self._fault(error) from error
+                raise _fault(self._folder, error) from error
 
-    def _connect(self) -> sqlite3.Connection:
-        self._folder.mkdir(parents=True, exist_ok=True)
-        for partial in self._folder.glob(f"{_PARTIAL}*"):
-            # Left by a process that died; a younger one may still be written.
-            if time.time() - partial.stat().st_mtime > _ABANDONED:
-                partial.unlink(missing_ok=True)
-        db = sqlite3.connect(
-            self._folder / "index.db", timeout=10.0, isolation_level=None, check_same_thread=False
-        )
-        db.execute("PRAGMA journal_mode = WAL")
-        db.execute("PRAGMA synchronous = NORMAL")
-        (version,) = db.execute("PRAGMA user_version").fetchone()
-        if version not in (0, _VERSION):
-            db.close()
-            raise SchemaMismatch(f"{self._folder} was written by a newer evertape; install that version")
-        if version == 0:
-            db.executescript("BEGIN IMMEDIATE;" + _SCHEMA + "COMMIT;")
-        return db
 
-    def _fault(self, error: Exception) -> StoreError:
-        said = getattr(error, "strerror", None) or str(error)
-        return StoreError(
-            f"the archive {self._folder} cannot be used ({said});"
-            " free some space or make it writable, then run again"
-        )
+def _row(kept: Kept) -> tuple[object, ...]:
+    """The values of `_COLUMNS`."""
+    return (
+        kept.url,
+        kept.feed,
+        kept.source,
+        kept.fetched_at.isoformat(),
+        kept.status,
+        json.dumps(dict(kept.headers)),
+        kept.sha256,
+        kept.wire,
+        msgspec.json.encode(kept.units).decode(),
+    )
+
+
+def _kept(row: Sequence[Any]) -> Kept:
+    """What `_row` made a row of."""
+    return Kept(
+        url=row[0],
+        feed=row[1],
+        source=row[2],
+        fetched_at=datetime.fromisoformat(row[3]),
+        status=row[4],
+        headers=json.loads(row[5]),
+        sha256=row[6],
+        wire=row[7],
+        units=msgspec.json.decode(row[8], type=tuple[Unit, ...]),
+    )
+
+
+def _connect(folder: Path) -> sqlite3.Connection:
+    folder.mkdir(parents=True, exist_ok=True)
+    for partial in folder.glob(f"{_PARTIAL}*"):
+        # Left by a process that died; a younger one may still be written.
+        if time.time() - partial.stat().st_mtime > _ABANDONED:
+            partial.unlink(missing_ok=True)
+    db = sqlite3.connect(folder / "index.db", timeout=10.0, isolation_level=None, check_same_thread=False)
+    db.execute("PRAGMA journal_mode = WAL")
+    db.execute("PRAGMA synchronous = NORMAL")
+    (version,) = db.execute("PRAGMA user_version").fetchone()
+    if version not in (0, _VERSION):
+        db.close()
+        raise SchemaMismatch(f"{folder} was written by a newer evertape; install that version")
+    if version == 0:
+        db.executescript("BEGIN IMMEDIATE;" + _SCHEMA + "COMMIT;")
+    return db
+
+
+def _fault(folder: Path, error: Exception) -> StoreError:
+    said = getattr(error, "strerror", None) or str(error)
+    return StoreError(
+        f"the archive {folder} cannot be used ({said}); free some space or make it writable, then run again"
+    )
 
 
 class Archive:
