@@ -54,9 +54,17 @@ def test_what_it_needs_is_there_and_comes_before_it(dataset: Dataset) -> None:
 
 
 @every
-def test_it_is_either_fetched_or_derived(dataset: Dataset) -> None:
-    assert (dataset.due is None) != (dataset.derived is None)
-    assert bool(CATALOG.feeds_of(dataset.name)) == (dataset.derived is None)
+def test_it_is_either_fetched_or_derived_or_measured(dataset: Dataset) -> None:
+    ways = (dataset.due is not None, dataset.derived is not None, dataset.measured)
+    assert ways.count(True) == 1
+    assert bool(CATALOG.feeds_of(dataset.name)) == (dataset.due is not None)
+
+
+@every
+def test_only_what_is_fetched_can_be_refreshed(dataset: Dataset) -> None:
+    targets = CATALOG.targets()
+    assert (dataset.name in targets) == (dataset.due is not None)
+    assert dataset.due is not None or not any(dataset in of for of in targets.values())
 
 
 @every

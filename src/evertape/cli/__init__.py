@@ -18,6 +18,7 @@ VERBS = {
     "statements": ("evertape.cli.read", "Show a company's standardized statements."),
     "explain": ("evertape.cli.trace", "Say where one value comes from, down to the filing."),
     "restatements": ("evertape.cli.trace", "List what a company changed afterwards, when and by how much."),
+    "verify": ("evertape.cli.verify", "Measure the quality of what is held, without a request."),
     "universe": ("evertape.cli.read", "List the companies of a scope, or look one up."),
     "jobs": ("evertape.cli.jobs", "List, show, resume, retry, pause or cancel jobs."),
     "rebuild": ("evertape.cli.refresh", "Derive everything again from the archive, without a request."),

@@ -55,9 +55,24 @@ def selectors(command: F) -> F:
         show_default=True,
         help="Filings before this day do not count for staleness.",
     )(command)
-    command = click.option(
-        "--scope", type=click.Choice(SCOPES), help="A whole list of companies; sp500 where nothing is said."
-    )(command)
+    return companies("sp500")(command)
+
+
+def companies(otherwise: str) -> Callable[[F], F]:
+    """--symbols and --scope; `otherwise` is who is meant where nothing is said."""
+
+    def selecting(command: F) -> F:
+        command = click.option(
+            "--scope",
+            type=click.Choice(SCOPES),
+            help=f"A whole list of companies; {otherwise} where nothing is said.",
+        )(command)
+        return _symbols(command)
+
+    return selecting
+
+
+def _symbols(command: F) -> F:
     return click.option("--symbols", type=Symbols(), help="Tickers or CIKs: AAPL,BRK-B,0000320193.")(command)
 
 

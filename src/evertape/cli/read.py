@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from evertape.cli import show
 from evertape.cli.options import Day, common, print_json
 from evertape.cli.session import opened
+
+if TYPE_CHECKING:
+    from evertape.database import Database
 
 _LEAD = ("symbol", "cik", "form", "known_from", "derived", "period_start")
 STATEMENTS = ("income", "balance", "cash_flow")
@@ -50,6 +53,8 @@ def statements(
     """
     with opened(read_only=True) as db:
         names, rows = db.statement_rows(symbol, **chosen)
+        if rows:
+            warn(db, symbol)
         if as_json:
             kept = rows if limit is None else rows[:limit]
             print_json([dict(zip(names, row, strict=True)) for row in kept])
@@ -62,6 +67,16 @@ def statements(
             return 1
         table(names, rows[: limit or 4], label, cik)
     return 0
+
+
+def warn(db: Database, symbol: str) -> None:
+    """Say on stderr that stored rows of a company are doubtful, as the last verify found them."""
+    from evertape.database.quality import hard_note
+
+    cik, label = db.company(symbol)
+    note = hard_note(db.store, int(cik), label)
+    if note is not None:
+        click.echo(note, err=True)
 
 
 def table(names: tuple[str, ...], rows: list[tuple[object, ...]], label: str, cik: str) -> None:

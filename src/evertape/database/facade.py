@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -32,12 +33,13 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from evertape.database.work import Workshop
+    from evertape.engine import quality
 
 ROUNDS = 4
 """A check asks for listings, then for what they show; a fourth round means something never settles."""
 
 
-class Database:
+class Database(AbstractContextManager["Database"]):
     """One home: its database, its archive, and the sources that fill them.
 
     Reading is plain. `check` and `apply` are asynchronous; `refresh` runs both.
@@ -62,9 +64,6 @@ class Database:
         self.survey = Survey(self.store, self.catalog, self.clock, _limits(self.settings, self.catalog))
         if not read_only:
             self.store.migrate(self.catalog.records, rebuildable=self.catalog.rebuildable)
-
-    def __enter__(self) -> Database:
-        return self
 
     def __exit__(self, *_: object) -> None:
         self.close()
@@ -111,6 +110,18 @@ class Database:
         Without a selection, over the companies of which facts are held.
         """
         return self.survey.judge(target, chosen, Heard())
+
+    def verify(self, chosen: Selection | None = None) -> quality.Report:
+        """Measure the quality of what is held, keep the findings, and report; no request, no row changed.
+
+        Without a selection, over the companies of which facts are held.
+
+        Raises:
+            UserError: an unknown ticker or scope, or nothing of the companies is held.
+        """
+        from evertape.database.quality import verify
+
+        return verify(self.store, self.survey, self.clock, chosen)
 
     async def apply(self, plan: Plan, *, workers: int = 10) -> report.JobReport:
         """Run a confirmed plan to its end.

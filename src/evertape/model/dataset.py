@@ -75,6 +75,8 @@ class Dataset:
         due: evidence, what was asked, and now, to one standing a key. Pure.
         check: a row's complaints, as sentences; empty where it is sound. Pure.
         goals: broader targets that include it ("financials").
+        measured: its rows are judgements over held rows, written by a verb of its own; it is neither
+            fetched nor derived, and no refresh target.
     """
 
     name: str
@@ -87,3 +89,4 @@ class Dataset:
     derived: Derived | None = None
     check: Callable[[type[Record], Row], Sequence[str]] = lambda _record, _row: ()
     goals: tuple[str, ...] = ()
+    measured: bool = False
