@@ -16,6 +16,7 @@ VERBS = {
     "refresh": ("evertape.cli.refresh", "Check, show what is stale and what it costs, ask, fetch it."),
     "status": ("evertape.cli.status", "Say what is held and how fresh it is, without a request."),
     "statements": ("evertape.cli.read", "Show a company's standardized statements."),
+    "ratios": ("evertape.cli.ratios", "Show a company's margins, growth, returns and leverage."),
     "explain": ("evertape.cli.trace", "Say where one value comes from, down to the filing."),
     "restatements": ("evertape.cli.trace", "List what a company changed afterwards, when and by how much."),
     "universe": ("evertape.cli.read", "List the companies of a scope, or look one up."),

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from evertape import catalog
 from evertape.clock import Clock, SystemClock
-from evertape.database import history
+from evertape.database import history, ratios
 from evertape.database.survey import Heard, Selection, Survey
 from evertape.datasets import statements
 from evertape.datasets.universe import SP500
@@ -181,6 +181,8 @@ class Database:
         """
         day = date.fromisoformat(as_of) if isinstance(as_of, str) else as_of
         return _frame(*self.statement_rows(symbol, statement=statement, period=period, as_of=day))
+
+    ratios = ratios.frame
 
     def sql(self, query: str, parameters: Sequence[Any] = ()) -> pd.DataFrame:
         """A query of your own, as a frame. It cannot write. Raises UserError with SQLite's message."""
