@@ -20,6 +20,7 @@ VERBS = {
     "explain": ("evertape.cli.trace", "Say where one value comes from, down to the filing."),
     "restatements": ("evertape.cli.trace", "List what a company changed afterwards, when and by how much."),
     "universe": ("evertape.cli.read", "List the companies of a scope, or look one up."),
+    "export": ("evertape.cli.export", "Write a table to a file: csv, parquet, jsonl or xlsx."),
     "jobs": ("evertape.cli.jobs", "List, show, resume, retry, pause or cancel jobs."),
     "rebuild": ("evertape.cli.refresh", "Derive everything again from the archive, without a request."),
     "sandbox": ("evertape.cli.sandbox", "Serve a recorded or generated market on this machine."),

@@ -155,11 +155,12 @@ class Database:
         statement: str | None = None,
         period: str | None = None,
         as_of: date | None = None,
+        reading: history.Reading = "latest",
     ) -> tuple[tuple[str, ...], list[Row]]:
-        """Column names and rows behind `statements`."""
+        """Column names and rows behind `statements`; with `reading` "first" as each was first reported."""
         cik, label = self.company(symbol)
-        if as_of is not None:
-            made = history.known(self.store, int(cik), as_of)
+        if as_of is not None or reading == "first":
+            made = history.known(self.store, int(cik), as_of, reading=reading)
             return history.as_rows(made, label, statement=statement, period=period)
         query, parameters = statements.query(int(cik), label, statement=statement, period=period)
         return self.store.sql(query, parameters)

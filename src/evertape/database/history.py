@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
+from typing import Any, Literal
 
 from evertape.datasets import statements
 from evertape.datasets.facts import Fact
 from evertape.datasets.filings import Filing
 from evertape.errors import UserError
 from evertape.formats import xbrl
+from evertape.formats.xbrl.periods import PERIODIC_FORMS
 from evertape.model.records import Condition, Row, table_of
 from evertape.model.store import Store
 
@@ -64,12 +65,40 @@ class Restatement:
     change: float
 
 
-def known(store: Store, cik: int, as_of: date | None) -> xbrl.Statements:
+Reading = Literal["first", "latest"]
+"""Which report of a fact counts: the one that was filed first, or the one filed last."""
+
+
+def known(store: Store, cik: int, as_of: date | None, *, reading: Reading = "latest") -> xbrl.Statements:
     """The statements that facts filed on or before `as_of` (None: all) tell."""
     mine = (Condition(column="cik", op="=", value=cik),)
     facts = store.read(Fact, (), mine)
-    filed = store.read(Filing, ("accession_number", "filed_date", "form"), mine)
-    return statements.standardized(facts, {a: (day, form) for a, day, form in filed}, cik=cik, as_of=as_of)
+    rows = store.read(Filing, ("accession_number", "filed_date", "form"), mine)
+    filed = {accession: (day, form) for accession, day, form in rows}
+    if reading == "first":
+        facts = first_reports(facts, filed)
+    return statements.standardized(facts, filed, cik=cik, as_of=as_of)
+
+
+def first_reports(facts: Iterable[Row], filed: Mapping[str, tuple[date, str]]) -> list[Row]:
+    """Rows of `Fact` with, of each taxonomy, tag, unit and period, the report filed first and no other.
+
+    A periodic report comes before a proxy or a press release that was filed earlier, as statements have it.
+
+    Args:
+        filed: day and form by accession, for the repeats.
+    """
+    first: dict[Row, tuple[tuple[bool, date, str], Row]] = {}
+    for row in facts:
+        if row[11] is not None:
+            continue
+        reports = [(row[8], row[7], row[9])]
+        reports += [(again, *filed[again]) for again in (row[10] or "").split()]
+        for accession, day, form in reports:
+            rank = (form not in PERIODIC_FORMS, day, accession)
+            if row[1:6] not in first or rank < first[row[1:6]][0]:
+                first[row[1:6]] = (rank, (*row[:7], day, accession, form, None, None))
+    return [row for _, row in first.values()]
 
 
 def as_rows(
