@@ -66,6 +66,35 @@ class StoreConformance(RowsConformance, TruthsConformance, JobsConformance):
             store.sql(query)
         assert store.sql("SELECT COUNT(*) FROM papers") == (("COUNT(*)",), [(0,)])
 
+    def test_a_query_is_read_in_batches_that_tell_what_it_tells_at_once(self, store: Store) -> None:
+        store.commit(commit_of(*(reading(station=n) for n in range(1, 8))))
+        query, parameters = "SELECT * FROM readings WHERE station > ? ORDER BY station", (1,)
+        batches = list(store.rows(query, parameters, 4))
+        assert [len(rows) for rows in batches] == [4, 2]
+        assert [row for rows in batches for row in rows] == store.sql(query, parameters)[1]
+        assert list(store.rows("SELECT * FROM papers")) == []
+
+    def test_what_is_written_meanwhile_is_not_read(self, store: Store) -> None:
+        store.commit(commit_of(*(reading(station=n, value=1.0) for n in range(1, 5))))
+        told = store.rows("SELECT value FROM readings ORDER BY station", (), 1)
+        first = next(told)
+        assert store.commit(commit_of(*(reading(station=n, value=2.0) for n in range(1, 9)))) == 8
+        assert [first, *told] == [[(1.0,)]] * 4
+        assert len(list(store.rows("SELECT value FROM readings", (), 1))) == 8
+
+    def test_a_reader_that_stops_early_leaves_the_store_as_it_was(self, store: Store) -> None:
+        store.commit(commit_of(*(reading(station=n) for n in range(1, 5))))
+        for rows in store.rows("SELECT station FROM readings", (), 1):
+            assert len(rows) == 1
+            break
+        assert store.commit(commit_of(reading(station=9))) == 1
+        assert len(store.read(Reading)) == 5
+
+    @pytest.mark.parametrize("query", ["DELETE FROM papers", "SELECT", "SELECT * FROM nowhere"])
+    def test_a_query_that_writes_or_is_wrong_gives_no_batch(self, store: Store, query: str) -> None:
+        with pytest.raises(UserError, match="the query failed"):
+            next(store.rows(query))
+
     def test_threads_share_one_store(self, store: Store) -> None:
         failures: list[BaseException] = []
 

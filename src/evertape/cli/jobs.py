@@ -14,6 +14,7 @@ from evertape.cli.progress import shown
 from evertape.cli.refresh import report_job
 from evertape.cli.session import opened, run
 from evertape.errors import UserError
+from evertape.formats.spreadsheet import cell
 from evertape.model.job import Item, Job, JobState, Wish
 
 if TYPE_CHECKING:
@@ -74,18 +75,11 @@ def show_(job_id: str, as_csv: bool, as_json: bool, log_level: str) -> None:
         if as_csv:
             writer = csv.writer(sys.stdout, lineterminator="\n")
             writer.writerow(_COLUMNS)
-            writer.writerows([_cell(getattr(item, name)) for name in _COLUMNS] for item in items)
+            writer.writerows([cell(getattr(item, name)) for name in _COLUMNS] for item in items)
         elif as_json:
             print_json({**_told(db, job), "items": items})
         else:
             _print(db, job, items)
-
-
-def _cell(value: object) -> object:
-    """A CSV cell; text that a spreadsheet would run as a formula is quoted."""
-    if isinstance(value, str) and value.startswith(("=", "+", "-", "@")):
-        return "'" + value
-    return "" if value is None else value
 
 
 def _print(db: Database, job: Job, items: list[Item]) -> None:

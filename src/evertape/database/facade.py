@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from evertape import catalog
 from evertape.clock import Clock, SystemClock
-from evertape.database import history
+from evertape.database import history, ratios
 from evertape.database.survey import Heard, Selection, Survey
 from evertape.datasets import statements
 from evertape.datasets.universe import SP500
@@ -169,7 +169,7 @@ class Database(AbstractContextManager["Database"]):
         as_of: date | None = None,
         reading: Reading = "latest",
     ) -> tuple[tuple[str, ...], list[Row]]:
-        """Column names and rows behind `statements`."""
+        """Column names and rows behind `statements`; with `reading` "first" as each was first reported."""
         cik, label = self.company(symbol)
         if as_of is not None or reading == "first":
             made = history.known(self.store, int(cik), as_of, reading)
@@ -197,6 +197,8 @@ class Database(AbstractContextManager["Database"]):
         day = date.fromisoformat(as_of) if isinstance(as_of, str) else as_of
         chosen = {"statement": statement, "period": period, "as_of": day, "reading": reading}
         return _frame(*self.statement_rows(symbol, **chosen))  # type: ignore[arg-type]
+
+    ratios = ratios.frame
 
     def sql(self, query: str, parameters: Sequence[Any] = ()) -> pd.DataFrame:
         """A query of your own, as a frame. It cannot write. Raises UserError with SQLite's message."""

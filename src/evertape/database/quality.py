@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from itertools import groupby
+from operator import itemgetter
 
 from evertape.clock import Clock
 from evertape.database.survey import Selection, Survey
-from evertape.datasets.facts import Fact
+from evertape.datasets.facts import FactSeries, facts_of
 from evertape.datasets.quality import Finding
 from evertape.datasets.statements import RECORDS
 from evertape.datasets.universe import Membership
@@ -17,6 +19,8 @@ from evertape.engine.quality.company import SeriesKey
 from evertape.engine.quality.report import Measured
 from evertape.engine.selection import DEFAULT_SINCE
 from evertape.errors import UserError
+from evertape.formats.xbrl import FoldedFact
+from evertape.formats.xbrl.facts import accession_text, day_of
 from evertape.formats.xbrl.periods import PERIODIC_FORMS
 from evertape.model.dataset import Asked
 from evertape.model.records import Batch, Condition, Row, Truth, table_of
@@ -83,19 +87,7 @@ def _judge_slice(store: Store, some: Mapping[int, tuple[str, str]], now: datetim
     """
     mine = (Condition(column="cik", op="in", value=list(some)),)
     statements = {record: _by_cik(store.read(record, (), mine)) for record in RECORDS}
-    facts = _by_cik(
-        store.read(
-            Fact,
-            quality.FACT_COLUMNS,
-            (
-                *mine,
-                Condition(column="tag", op="in", value=quality.FLOW_TAGS),
-                Condition(column="start_date", op="is not null"),
-                Condition(column="absent_on", op="is null"),
-            ),
-        )
-    )
-    alive = _alive(store, some)
+    facts, alive = _facts_of(store.read(FactSeries, (), mine))
     judgements = [
         quality.judge(
             quality.company_of(
@@ -153,19 +145,25 @@ def _by_cik(rows: Sequence[Row]) -> dict[int, list[Row]]:
     return parted
 
 
-def _alive(store: Store, ciks: Collection[int]) -> dict[int, dict[SeriesKey, date]]:
-    """The last day that each tag of a company is reported for, in periodic reports."""
-    forms = sorted(PERIODIC_FORMS)
-    _, rows = store.sql(
-        "SELECT cik, taxonomy, tag, unit, MAX(end_date) FROM facts "  # noqa: S608
-        f"WHERE cik IN ({', '.join('?' * len(ciks))}) AND form IN ({', '.join('?' * len(forms))}) "
-        "AND absent_on IS NULL GROUP BY cik, taxonomy, tag, unit",
-        (*ciks, *forms),
-    )
+def _facts_of(
+    rows: Sequence[Row],
+) -> tuple[dict[int, list[Row]], dict[int, dict[SeriesKey, date]]]:
+    """By company: flows as rows of FACT_COLUMNS, and each tag's last day in periodic reports."""
+    flows: dict[int, list[Row]] = {}
     alive: dict[int, dict[SeriesKey, date]] = {}
-    for cik, taxonomy, tag, unit, day in rows:
-        alive.setdefault(cik, {})[taxonomy, tag, unit] = date.fromisoformat(day)
-    return alive
+    for cik, mine in groupby(rows, key=itemgetter(0)):
+        for key, series in facts_of(mine).items():
+            ends = [fact.end for fact in series if fact.form in PERIODIC_FORMS]
+            if ends:
+                alive.setdefault(cik, {})[key] = day_of(max(ends))
+            if key[1] in quality.FLOW_TAGS:
+                flows.setdefault(cik, []).extend(_dated(cik, key, f) for f in series if f.start is not None)
+    return flows, alive
+
+
+def _dated(cik: int, key: SeriesKey, f: FoldedFact) -> Row:
+    dates = (day_of(f.start or 0), day_of(f.end))
+    return (cik, *key, *dates, f.value, day_of(f.filed), accession_text(f.accession), f.form)
 
 
 def hard_note(store: Store, cik: int, label: str) -> str | None:

@@ -89,6 +89,17 @@ class Table:
         """Column names in the order of a row's values."""
         return tuple(column.name for column in self.columns)
 
+    @property
+    def shown(self) -> tuple[Column, ...]:
+        """The columns that a reader sees: small rows that are kept packed are shown one by one."""
+        if self.packed is None:
+            return self.columns
+        fields = [
+            Column(name=name, kind="text" if kind == "accessions" else kind, nullable=True, doc="")
+            for name, kind in self.packed.fields
+        ]
+        return (*(c for c in self.columns if c.name != self.packed.column), *fields)
+
     def position(self, name: str) -> int:
         """Where a column stands in a row."""
         return self.names.index(name)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -67,7 +67,7 @@ class Store(Ledger, Protocol):
     """A database of records, coverage and jobs.
 
     Every method raises StoreError for the database's own trouble, ValueError for a value that does not
-    fit its column, and `sql` UserError for a bad query.
+    fit its column, and `sql` and `rows` UserError for a bad query.
 
     Methods are synchronous and may be called from any thread.
     """
@@ -90,6 +90,11 @@ class Store(Ledger, Protocol):
 
     def sql(self, query: str, parameters: Sequence[Any] = ()) -> tuple[tuple[str, ...], list[Row]]:
         """Column names and rows of a query of the user's own, on a connection that cannot write."""
+
+    def rows(self, query: str, parameters: Sequence[Any] = (), batch: int = 1000) -> Iterator[list[Row]]:
+        """The rows of such a query as of one moment, at most `batch` at a time, none of them empty.
+
+        What was given is forgotten, so that memory stays flat; the query runs from the first `next`."""
 
     def check(self) -> Sequence[str]:
         """Complaints of the database's own integrity check; empty where it is sound."""

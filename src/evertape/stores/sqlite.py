@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sqlite3
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import date
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -143,11 +144,27 @@ class SqliteStore(SqliteJobs):
         Raises:
             UserError: the query is wrong or would write, with SQLite's message.
         """
+        with self._asked(query, parameters) as cursor:
+            return tuple(column[0] for column in cursor.description or ()), cursor.fetchall()
+
+    def rows(self, query: str, parameters: Sequence[Any] = (), batch: int = 1000) -> Iterator[list[Row]]:
+        """The rows of one SELECT as of one moment, at most `batch` at a time.
+
+        Raises:
+            UserError: the query is wrong or would write, with SQLite's message.
+        """
+        with self._asked(query, parameters) as cursor:
+            while found := cursor.fetchmany(batch):
+                yield found
+
+    @contextlib.contextmanager
+    def _asked(self, query: str, parameters: Sequence[Any]) -> Iterator[sqlite3.Cursor]:
+        """A query that is not ours, being read on a connection that is not allowed anything else."""
         with self.reading() as reader:
             reader.set_authorizer(_only_reads)
+            cursor = reader.cursor()
             try:
-                cursor = reader.execute(query, tuple(parameters))
-                return tuple(column[0] for column in cursor.description or ()), cursor.fetchall()
+                yield cursor.execute(query, tuple(parameters))
             except (sqlite3.Error, sqlite3.Warning, OverflowError, UnicodeError) as error:
                 if isinstance(error, sqlite3.Error) and is_fatal(error):
                     raise
@@ -155,6 +172,7 @@ class SqliteStore(SqliteJobs):
                 hint = "; only reading is allowed here" if denied else ""
                 raise UserError(f"the query failed: {error}{hint}") from error
             finally:
+                cursor.close()
                 reader.set_authorizer(None)
 
 

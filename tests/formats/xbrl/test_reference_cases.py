@@ -66,7 +66,7 @@ def test_repeats_fold_and_conflicting_values_stay(recorded: Recorded) -> None:
         for unit, values in about["units"].items()
         for v in values
     ]
-    rows = Counter((r.taxonomy, r.tag, r.unit, r.start, r.end) for r in fold(facts))
+    rows = Counter((*key, f.start, f.end) for key, series in fold(facts).items() for f in series)
     assert (len(facts), len(rows)) == (8_163, 4_781)
     assert sum(n > 1 for n in rows.values()) == 55
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from operator import attrgetter
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 from evertape.datasets.quality import Finding
 from evertape.datasets.statements import STATEMENTS
+from evertape.formats.xbrl import periods
 from evertape.formats.xbrl.concepts import LINES, Line
 from evertape.formats.xbrl.index import is_foreign_to_statements
 from evertape.model.records import Record, Row, table_of
@@ -28,6 +29,8 @@ STATEMENT_LINES: Mapping[str, Mapping[str, Line]] = {
     for statement in STATEMENTS
 }
 """The catalogue's lines by table and column."""
+SLIP = timedelta(days=periods.SLIP)
+"""Two dates this close name the same end of a fiscal period."""
 FLOW_TAGS: tuple[str, ...] = tuple(
     sorted(
         {t.name for ls in STATEMENT_LINES.values() for e in ls.values() if e.kind == "flow" for t in e.tags}

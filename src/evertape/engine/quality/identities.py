@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from evertape.engine.quality.company import (
+    SLIP,
     TABLES,
     Cells,
     Difference,
@@ -18,7 +19,6 @@ from evertape.engine.quality.company import (
     difference,
     place,
 )
-from evertape.formats.xbrl.periods import SLIP
 
 Terms = tuple[tuple[int, str], ...]
 """(sign, column)."""

@@ -8,6 +8,7 @@ from datetime import date, timedelta
 from evertape.datasets.statements import STATEMENTS
 from evertape.engine.quality.company import (
     EXACT,
+    SLIP,
     STATEMENT_LINES,
     TABLES,
     Cells,
@@ -21,7 +22,7 @@ from evertape.engine.quality.company import (
     difference,
     place,
 )
-from evertape.formats.xbrl.periods import HALF, NINE_MONTHS, QUARTER, SLIP, YEAR
+from evertape.formats.xbrl.periods import HALF, NINE_MONTHS, QUARTER, YEAR
 from evertape.model.records import table_of
 
 FLOWS: Mapping[str, tuple[str, ...]] = {

@@ -1,0 +1,174 @@
+"""Ratios of a company, from the same rows that its statements are read from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import TYPE_CHECKING, Any, Protocol
+
+from evertape.errors import UserError
+from evertape.formats.xbrl.concepts import COLUMNS
+from evertape.formats.xbrl.ratios import PERIOD_TYPES, PRICE, RATIOS, Figures, Part, Period
+from evertape.model.records import Row
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_LEAD = ("symbol", "cik", "report_date", "period_type", "fiscal_year", "fiscal_period", "currency")
+COLUMN_NAMES = (*_LEAD, *(ratio.name for ratio in RATIOS), "known_from", "accession_number")
+_MOMENTARY = "balance"
+
+
+class Statements(Protocol):
+    """Where a company's statement rows come from: the facade."""
+
+    def company(self, symbol: str) -> tuple[str, str]:
+        """CIK and what to show."""
+
+    def statement_rows(
+        self, symbol: str, *, statement: str | None, period: str | None, as_of: date | None
+    ) -> tuple[tuple[str, ...], list[Row]]:
+        """Column names and rows."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RatioRow:
+    """The ratios of one period, each with its lineage; a ratio that is null is not in it."""
+
+    lead: Mapping[str, Any]
+    ratios: Mapping[str, Part]
+
+    @property
+    def newest(self) -> Part | None:
+        """The ratio that became known last; None where all are null."""
+        return max(self.ratios.values(), key=lambda part: (part.known_from, part.accession), default=None)
+
+
+def ratio_rows(
+    db: Statements,
+    symbol: str,
+    *,
+    period: str = "annual",
+    as_of: date | None = None,
+    price: Mapping[date, float] | None = None,
+) -> list[RatioRow]:
+    """A company's ratios with their lineage, the latest period first.
+
+    Raises:
+        UserError: an unknown symbol or period.
+    """
+    if period not in PERIOD_TYPES:
+        raise UserError(f"{period} is no period; choose one of {', '.join(PERIOD_TYPES)}")
+    held = _Held(db.company(symbol)[1])
+    for statement in COLUMNS:
+        held.add(statement, *db.statement_rows(symbol, statement=statement, period=period, as_of=as_of))
+    if period == "ttm":
+        # Twelve months end with a quarter: its balance sheet is theirs where they have none of their own.
+        quarters = db.statement_rows(symbol, statement=_MOMENTARY, period="quarter", as_of=as_of)
+        held.add(_MOMENTARY, *quarters, only_known=True)
+    return held.ratios(period, price)
+
+
+class _Held:
+    """What was read of one company, cell by cell, so that each keeps its own filing."""
+
+    def __init__(self, label: str) -> None:
+        self._label = label
+        self._leads: dict[date, dict[str, Any]] = {}
+        self._cells: dict[date, dict[str, Part]] = {}
+        self._columns: set[str] = set()
+
+    def add(
+        self, statement: str, names: tuple[str, ...], rows: Sequence[Row], only_known: bool = False
+    ) -> None:
+        """Take the rows of one statement; with `only_known` for periods that are there already."""
+        self._columns |= set(names) & set(COLUMNS[statement])
+        for row in rows:
+            told = dict(zip(names, row, strict=True))
+            day = date.fromisoformat(told["report_date"])
+            if only_known and day not in self._leads:
+                continue
+            lead = self._leads.setdefault(day, told)
+            if told["currency"] != lead["currency"]:
+                continue
+            known_from, accession = date.fromisoformat(told["known_from"]), told["accession_number"]
+            cells = self._cells.setdefault(day, {})
+            for column in COLUMNS[statement]:
+                value = told.get(column)
+                if value is not None and column not in cells:
+                    cells[column] = Part(value=value, known_from=known_from, accession=accession)
+
+    def ratios(self, period_type: str, price: Mapping[date, float] | None) -> list[RatioRow]:
+        periods = [
+            Period(
+                report_date=day,
+                period_type=period_type,
+                currency=self._leads[day]["currency"],
+                cells=self._cells[day],
+            )
+            for day in sorted(self._leads, reverse=True)
+        ]
+        figures = Figures(
+            periods,
+            reported=frozenset(column for cells in self._cells.values() for column in cells),
+            columns=frozenset(self._columns),
+            price=price,
+        )
+        return [
+            RatioRow(
+                lead={
+                    **{name: self._leads[period.report_date][name] for name in _LEAD},
+                    "symbol": self._label,
+                    "period_type": period_type,
+                },
+                ratios={
+                    ratio.name: part for ratio in RATIOS if (part := figures.of(ratio, period)) is not None
+                },
+            )
+            for period in periods
+        ]
+
+
+def as_records(rows: Sequence[RatioRow]) -> list[dict[str, Any]]:
+    """One flat mapping a period: what it is, every ratio (None where null), and its newest part's filing."""
+    return [
+        {
+            **row.lead,
+            **{ratio.name: _value(row.ratios.get(ratio.name)) for ratio in RATIOS},
+            "known_from": row.newest.known_from.isoformat() if row.newest else None,
+            "accession_number": row.newest.accession if row.newest else None,
+        }
+        for row in rows
+    ]
+
+
+def _value(part: Part | None) -> float | None:
+    return None if part is None else part.value
+
+
+def frame(
+    db: Statements,
+    symbol: str,
+    *,
+    period: str = "annual",
+    as_of: date | str | None = None,
+    price: Mapping[date, float] | None = None,
+) -> pd.DataFrame:
+    """A company's ratios as a frame, the latest period first; the catalogue `ratios.toml` states the rules.
+
+    `known_from` and `accession_number` are of the newest part of any ratio of the row.
+
+    Args:
+        period: "annual", "quarter" or "ttm".
+        as_of: only what was filed on or before this day; None for all that is held.
+        price: of a share as traded, by day; without it the ratios that need one are null.
+    """
+    import pandas as pd
+
+    day = date.fromisoformat(as_of) if isinstance(as_of, str) else as_of
+    rows = as_records(ratio_rows(db, symbol, period=period, as_of=day, price=price))
+    return pd.DataFrame(rows, columns=list(COLUMN_NAMES))
+
+
+__all__ = ["COLUMN_NAMES", "PRICE", "RatioRow", "as_records", "frame", "ratio_rows"]
