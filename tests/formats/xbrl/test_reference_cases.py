@@ -13,7 +13,7 @@ import pytest
 
 from evertape.formats.xbrl import CompanyFacts, Fact, Statements, decode, fold, standardize
 from tests.formats.xbrl.conftest import COMPANIES, Recorded
-from tests.formats.xbrl.made import cells, day, fact, filing, period, plain_year, sheet, statements
+from tests.formats.xbrl.made import cells, day, fact, filing, period, plain_year, rows_of, sheet, statements
 
 K21 = filing(4, "10-K", "2022-02-20")
 CAPEX = "PaymentsToAcquirePropertyPlantAndEquipment"
@@ -122,7 +122,7 @@ def test_every_taxonomy_is_read_and_unknown_tags_are_left(taxonomy: str) -> None
     value = {"end": "2021-12-31", "val": 5, "accn": K21[0], "form": "10-K", "filed": K21[2]}
     about = {"label": None, "description": None, "units": {"USD": [value]}}
     document = {"cik": 1, "entityName": "One", "facts": {taxonomy: {"TagOfTheFilersOwn": about}}}
-    company = decode(json.dumps(document).encode())
+    company = decode(json.dumps(document).encode(), [K21[0]])
     assert (company.facts, list(company.filings)) == ([], [K21[0]])
 
 
@@ -180,7 +180,7 @@ def test_a_year_has_350_to_379_days(days: int, years: int) -> None:
     start = date(2021, 1, 1)
     end = start + timedelta(days=days - 1)
     told = statements(period(str(start), str(end), 400.0, filing(1, "10-K", "2022-03-20")))
-    assert len(told.income) == years
+    assert len(rows_of(told.income)) == years
 
 
 @shared
@@ -219,6 +219,8 @@ def test_what_is_subtracted_has_one_start_tag_and_unit(name: str, recorded: Reco
     for (statement, end, period_type, column), cell in told.lineage.items():
         if statement == "balance":
             assert all(o.start is None for o in cell.operands)
+            continue
+        if period_type == "ttm":
             continue
         for shorter in (o for o in cell.operands if o.end < end - timedelta(days=20)):
             assert period_type == "quarter"

@@ -13,7 +13,7 @@ from evertape.formats.xbrl import Statements, standardize
 from evertape.model.dataset import Asked, Evidence
 from evertape.model.unit import Freshness, Holding, Outcome, Span, Unit
 from tests.formats.xbrl.conftest import COMPANIES, Recorded
-from tests.formats.xbrl.made import cells, day, fact, filing, plain_year, statements
+from tests.formats.xbrl.made import cells, day, fact, filing, plain_year, rows_of, statements
 
 K21 = filing(4, "10-K", "2022-02-20")
 FY_21 = ("2021-12-31", "annual")
@@ -46,7 +46,7 @@ def test_a_tag_that_ended_does_not_shadow_the_one_in_use(recorded: Recorded) -> 
     stale = "RevenueFromContractWithCustomerExcludingAssessedTax"
     ended = max(f[4] for f in company.facts if f[1] == stale)
     assert ended < day("2022-12-31")
-    last = recorded.statements("NVDA").income[-1]
+    last = rows_of(recorded.statements("NVDA").income)[-1]
     assert (str(last["report_date"]), last["revenue"]) == ("2026-04-26", 81_615e6)
 
 

@@ -1,7 +1,7 @@
 """A companyfacts body to facts, and facts to bitemporal rows and back.
 
-Days are counted from 1970-01-01 and accessions are numbers (0000320193-24-000081 is 32019324000081) wherever
-many are kept; `Fact` is the form for reading.
+Days are counted from 1970-01-01 and accessions are numbers (0000000007-24-000081 is 724000081) wherever many
+are kept; `Fact` is the form for reading.
 """
 
 from __future__ import annotations
@@ -119,13 +119,13 @@ def day_number(day: date) -> int:
 
 
 def accession_text(number: int) -> str:
-    """32019324000081 as 0000320193-24-000081."""
+    """724000081 as 0000000007-24-000081."""
     digits = f"{number:018d}"
     return f"{digits[:10]}-{digits[10:12]}-{digits[12:]}"
 
 
 def accession_number(text: str) -> int:
-    """0000320193-24-000081 as 32019324000081. Raises ValueError for anything else."""
+    """0000000007-24-000081 as 724000081. Raises ValueError for anything else."""
     if not _ACCESSION.fullmatch(text):
         raise ValueError(f"{text!r} is no accession number")
     return int(text.replace("-", ""))
