@@ -13,7 +13,7 @@ from evertape.cli.session import opened
 if TYPE_CHECKING:
     from evertape.database import Database
 
-_LEAD = ("symbol", "cik", "form", "known_from", "derived", "period_start")
+_LEAD = ("symbol", "cik", "form", "known_from", "industry", "derived", "period_start")
 STATEMENTS = ("income", "balance", "cash_flow")
 
 
@@ -109,7 +109,7 @@ def _number(name: str, value: object, derived: str) -> str:
     if not isinstance(value, int | float):
         return ""
     mark = "*" if name in derived.split() else ""
-    if name.startswith("eps"):
+    if name.startswith("eps") or name.endswith("per_share"):
         return f"{value:,.2f}{mark}"
     millions = value / 1e6
     return f"{millions:,.0f}{mark}" if abs(millions) >= 100 or millions == 0 else f"{millions:,.2f}{mark}"

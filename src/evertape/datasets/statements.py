@@ -11,13 +11,10 @@ from evertape.datasets.facts import FactSeries, facts_of
 from evertape.datasets.filings import Filing
 from evertape.errors import UserError
 from evertape.formats import xbrl
-from evertape.formats.xbrl.concepts import COLUMNS
+from evertape.formats.xbrl.concepts import LINES
 from evertape.formats.xbrl.facts import accession_number, day_number
-from evertape.formats.xbrl.statements import SHARED
 from evertape.model.dataset import Dataset, Derived
 from evertape.model.records import Batch, Record, Row, column, table_of
-
-_FLOW = "currency"
 
 
 class _Period(Record):
@@ -37,70 +34,31 @@ class _Period(Record):
     form: str = column("that filing's form")
     known_from: date = column("day on which the last of the row's values was filed")
     currency: str = column("unit of the row's money values")
+    industry: str | None = column("how the company reports: general, bank, insurer, reit or utility")
     derived: str | None = column("names of the columns that were computed, space between")
 
 
-class IncomeStatement(_Period):
-    """Income statements. Revenue and income are positive, losses negative; costs are positive."""
-
-    table = "income_statements"
-
-    revenue: float | None = column("net sales and other revenue", unit=_FLOW)
-    cost_of_revenue: float | None = column("cost of goods and services sold", unit=_FLOW)
-    gross_profit: float | None = column("revenue less cost of revenue", unit=_FLOW)
-    research_and_development: float | None = column("research and development", unit=_FLOW)
-    selling_general_administrative: float | None = column("selling, general and administrative", unit=_FLOW)
-    operating_income: float | None = column("operating income or loss", unit=_FLOW)
-    interest_expense: float | None = column("interest expense", unit=_FLOW)
-    pretax_income: float | None = column("income before income tax", unit=_FLOW)
-    income_tax: float | None = column("income tax expense; a benefit is negative", unit=_FLOW)
-    net_income: float | None = column("net income of the parent's holders", unit=_FLOW)
-    eps_basic: float | None = column("basic earnings a share, as filed", unit="currency/shares")
-    eps_diluted: float | None = column("diluted earnings a share, as filed", unit="currency/shares")
-    shares_basic: float | None = column("weighted average basic shares, as filed", unit="shares")
-    shares_diluted: float | None = column("weighted average diluted shares, as filed", unit="shares")
+def _record(name: str, statement: str, doc: str) -> type[_Period]:
+    """A record type whose columns after the shared ones are a statement's lines of the catalogue."""
+    lines = [line for line in LINES if line.statement == statement]
+    fields = {line.name: column(line.doc, unit=line.unit) for line in lines}
+    body = {"__module__": __name__, "__qualname__": name, "__doc__": doc, "table": _TABLES[statement]}
+    return type(name, (_Period,), {**body, **fields, "__annotations__": dict.fromkeys(fields, float | None)})
 
 
-class BalanceSheet(_Period):
-    """Balance sheets at the end of fiscal quarters and years."""
+_TABLES = {"income": "income_statements", "balance": "balance_sheets", "cash_flow": "cash_flow_statements"}
 
-    table = "balance_sheets"
-
-    total_assets: float | None = column("total assets", unit=_FLOW)
-    current_assets: float | None = column("current assets", unit=_FLOW)
-    total_liabilities: float | None = column("total liabilities", unit=_FLOW)
-    current_liabilities: float | None = column("current liabilities", unit=_FLOW)
-    total_equity: float | None = column("equity of the parent's holders", unit=_FLOW)
-    cash_and_equivalents: float | None = column("cash and cash equivalents", unit=_FLOW)
-    short_term_investments: float | None = column("marketable securities, current", unit=_FLOW)
-    receivables: float | None = column("receivables, net, current", unit=_FLOW)
-    inventory: float | None = column("inventories, net", unit=_FLOW)
-    property_plant_equipment: float | None = column("property, plant and equipment, net", unit=_FLOW)
-    goodwill: float | None = column("goodwill", unit=_FLOW)
-    short_term_debt: float | None = column("debt due within a year", unit=_FLOW)
-    long_term_debt: float | None = column("debt due later", unit=_FLOW)
-    total_debt: float | None = column("all debt, summed from disjoint parts only", unit=_FLOW)
-    retained_earnings: float | None = column("retained earnings or accumulated deficit", unit=_FLOW)
-    shares_outstanding: float | None = column("shares outstanding, as filed", unit="shares")
-
-
-class CashFlowStatement(_Period):
-    """Cash flow statements. Payments are positive, as in XBRL; the sections carry their sign."""
-
-    table = "cash_flow_statements"
-
-    operating_cash_flow: float | None = column("net cash from operations", unit=_FLOW)
-    investing_cash_flow: float | None = column("net cash from investing", unit=_FLOW)
-    financing_cash_flow: float | None = column("net cash from financing", unit=_FLOW)
-    capital_expenditures: float | None = column("payments for property, plant and equipment", unit=_FLOW)
-    depreciation_amortization: float | None = column("depreciation and amortization", unit=_FLOW)
-    depreciation_expense: float | None = column("depreciation alone", unit=_FLOW)
-    amortization_expense: float | None = column("amortization of intangibles alone", unit=_FLOW)
-    dividends_paid: float | None = column("dividends paid", unit=_FLOW)
-    share_repurchases: float | None = column("payments for own shares", unit=_FLOW)
-    stock_compensation: float | None = column("share-based compensation", unit=_FLOW)
-    net_cash_flow: float | None = column("change in cash, exchange effects included", unit=_FLOW)
-
+IncomeStatement = _record(
+    "IncomeStatement",
+    "income",
+    "Income statements. Revenue and income are positive, losses negative; costs are positive.",
+)
+BalanceSheet = _record("BalanceSheet", "balance", "Balance sheets at the end of fiscal quarters and years.")
+CashFlowStatement = _record(
+    "CashFlowStatement",
+    "cash_flow",
+    "Cash flow statements. Payments are positive, as in XBRL; the sections carry their sign.",
+)
 
 RECORDS: tuple[type[Record], ...] = (IncomeStatement, BalanceSheet, CashFlowStatement)
 STATEMENTS = {"income": IncomeStatement, "balance": BalanceSheet, "cash_flow": CashFlowStatement}
@@ -123,10 +81,9 @@ def derive(batches: Sequence[Batch], _now: datetime) -> Sequence[Batch]:
 
 
 def _add(rows: Mapping[type[Record], list[Row]], made: xbrl.Statements) -> None:
+    # A row's values stand in the order of its record: SHARED, then the catalogue's lines.
     for name, record in STATEMENTS.items():
-        told = (*SHARED, *COLUMNS[name])
-        order = itemgetter(*(told.index(column) for column in table_of(record).names))
-        rows[record] += map(order, made.rows[name])
+        rows[record] += made.rows[name]
 
 
 def filed_of(filings: Iterable[Row]) -> dict[int, tuple[int, str]]:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import hashlib
 import re
 import tomllib
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, TypeAlias, get_args
 
 Statement = Literal["part", "income", "balance", "cash_flow"]
 Kind = Literal["flow", "instant", "per_share", "average", "shares", "cover"]
+Industry = Literal["general", "bank", "insurer", "reit", "utility"]
+"""How a company reports: banks and insurers, for one, have no current assets."""
 Need = Literal["always", "if used", "never"]
 """Whether a formula gives nothing without a term: always, where the company uses one of its tags, never."""
 Term: TypeAlias = tuple[int, str, Need]
@@ -34,15 +36,37 @@ class Line:
     name: str
     statement: Statement
     kind: Kind
+    doc: str = field(repr=False)
     tags: tuple[Tag, ...] = ()
     formulas: tuple[tuple[Term, ...], ...] = ()
     whole: bool = False
     on_sheet: bool = False
+    industries: tuple[Industry, ...] = field(default=get_args(Industry), repr=False)
+
+    @property
+    def unit(self) -> str:
+        """The unit of its values: currency, currency/shares or shares."""
+        return _UNITS.get(self.kind, "currency")
 
 
 FISCAL_YEAR = ("dei", "DocumentFiscalYearFocus", "gYear")
 """Taxonomy, tag and unit of the fiscal year as a filing's cover calls it."""
 
+_UNITS: dict[Kind, str] = {
+    "per_share": "currency/shares",
+    "average": "shares",
+    "shares": "shares",
+    "cover": "shares",
+}
+_SIC: tuple[tuple[Industry, range], ...] = (
+    ("utility", range(4900, 4950)),
+    ("utility", range(4960, 5000)),
+    ("bank", range(6000, 6212)),
+    ("insurer", range(6300, 6400)),
+    ("reit", range(6510, 6520)),
+    ("bank", range(6710, 6720)),
+    ("reit", range(6798, 6799)),
+)
 _TERM = re.compile(r"([+-]?)\s*(\w+)([?~]?)")
 _NEEDS: dict[str, Need] = {"": "always", "~": "if used", "?": "never"}
 _TAXONOMIES = {"": "us-gaap", "ifrs": "ifrs-full", "dei": "dei"}
@@ -63,12 +87,16 @@ def _lines(catalogue: Mapping[str, Mapping[str, Any]]) -> Iterator[Line]:
         for name, entry in catalogue[statement].items():
             ready = {**entry, "tags": tuple(map(_tag, entry.get("tags", ())))}
             ready["formulas"] = tuple(map(_formula, entry.get("formulas", ())))
+            if "industries" in entry:
+                ready["industries"] = tuple(entry["industries"])
             yield Line(name=name, statement=statement, **ready)
 
 
 _CATALOGUE = Path(__file__).with_name("concepts.toml").read_text(encoding="utf-8")
 
-LINES: tuple[Line, ...] = tuple(_lines(tomllib.loads(_CATALOGUE)))
+_READ = tomllib.loads(_CATALOGUE)
+
+LINES: tuple[Line, ...] = tuple(_lines(_READ))
 """Parts first, then the statements; formulas are tried in this order."""
 
 COLUMNS: dict[str, tuple[str, ...]] = {
@@ -79,7 +107,13 @@ COLUMNS: dict[str, tuple[str, ...]] = {
 ANCHORS: dict[str, tuple[str, ...]] = {
     "income": ("revenue", "net_income", "pretax_income"),
     "balance": ("liabilities_and_equity", "total_liabilities"),
-    "cash_flow": ("operating_cash_flow", "investing_cash_flow", "financing_cash_flow"),
+    "cash_flow": (
+        "operating_cash_flow",
+        "investing_cash_flow",
+        "financing_cash_flow",
+        "net_cash_flow",
+        "capital_expenditures",
+    ),
 }
 """Lines of which a statement has at least one; without, a period is a stray comparative."""
 
@@ -103,7 +137,36 @@ ANCHOR_TAGS = frozenset(
 )
 """Flows that every periodic filing has for its own period."""
 
+_MARKS: dict[Industry, tuple[frozenset[str], ...]] = {
+    industry: tuple(
+        frozenset(tag.name for line in LINES if line.name == name for tag in line.tags) for name in names
+    )
+    for industry, names in _READ["industries"].items()
+}
+
+
+def industry_of(tags_used: Collection[str], sic: str | int | None = None) -> Industry:
+    """How a company reports, from its SIC code where there is one, else from the tags it uses.
+
+    Brokers of insurance and of real estate, managers of funds, pipelines for oil and collectors of
+    waste report as the general company does.
+
+    Args:
+        tags_used: names of tags without the taxonomy.
+        sic: as in https://www.sec.gov/search-filings/standard-industrial-classification-sic-code-list
+    """
+    code = str(sic or "").strip()
+    if code.isdigit():
+        return next((industry for industry, codes in _SIC if int(code) in codes), "general")
+    for industry, marks in _MARKS.items():
+        if all(not names.isdisjoint(tags_used) for names in marks):
+            return industry
+    return "general"
+
+
 _CODE = 3
 
-EXTRACTOR_VERSION: str = f"{_CODE}.{hashlib.sha256(repr(LINES).encode()).hexdigest()[:10]}"
-"""Changes with the catalogue, and with the number before the dot: the rules in code."""
+_SAID = repr((LINES, _READ["industries"]))
+
+EXTRACTOR_VERSION: str = f"{_CODE}.{hashlib.sha256(_SAID.encode()).hexdigest()[:10]}"
+"""Changes with the catalogue, its words aside, and with the number before the dot: the rules in code."""

@@ -18,7 +18,7 @@ from evertape.formats.xbrl.cells import (
     on_one_filing,
     subtracted,
 )
-from evertape.formats.xbrl.concepts import LINES, Line, Term
+from evertape.formats.xbrl.concepts import LINES, Line, Term, industry_of
 from evertape.formats.xbrl.facts import FoldedFact
 from evertape.formats.xbrl.index import Currencies, FactIndex, Latest, balance_dates, nearest
 from evertape.formats.xbrl.periods import SLIP, Period, Span, fiscal_periods, fiscal_years, year_naming
@@ -60,7 +60,7 @@ class Grid:
     Attributes:
         periods: in order of their ends; their numbers are the keys of `flows`.
         names: what the company calls each fiscal year, by the year's first day.
-        currency: by period number.
+        currency: by period number. industry: how the company reports, by the tags it uses.
         flows: by line and period number. sheets: by line and the day a period ends.
     """
 
@@ -83,6 +83,7 @@ class Grid:
         self._to_date = _Slots((n, p.to_date) for n, p in enumerate(self.periods) if p.quarter)
         self._ambiguous = {n for n, _ in self._to_date.others}
         self._quarter_ends = frozenset(p.end for p in self.periods if p.quarter in (1, 2, 3))
+        self.industry = industry_of({key[1] for key in index.series})
         self._unused = _unused(index)
         self._mixed = len({key[0] for key in index.series}) > 1
         self._sheet_days()

@@ -56,8 +56,10 @@ class FactIndex:
             if key[0] == "dei":
                 self._note_cover(key, folded)
                 continue
+            if not folded:
+                continue
             self._add(key, folded)
-            if folded and folded[-1].start is not None:
+            if folded[-1].start is not None:
                 counted.append(folded)
         self.filings = self._count(counted)
         self.money = self._money()

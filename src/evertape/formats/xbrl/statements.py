@@ -39,7 +39,7 @@ FEWEST_LINES = 3
 """A period with fewer lines than this is a stray mention, not a statement."""
 SHARED = (
     "cik", "report_date", "period_type", "fiscal_year", "fiscal_period", "period_start", "filed_date",
-    "accession_number", "form", "known_from", "currency", "derived",
+    "accession_number", "form", "known_from", "currency", "industry", "derived",
 )  # fmt: skip
 """What every row says of its period and its filing, in the order of a row's values."""
 PERIOD_TYPES = ("annual", "quarter", "ttm")
@@ -286,6 +286,7 @@ class _Rows:
                 last.form,
                 filed,
                 self._grid.currency[n],
+                self._grid.industry,
                 " ".join(computed) or None,
                 *values,
             )
