@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from evertape.engine.planner import make_plan
+from evertape.engine.planner import Roads, make_plan
 from evertape.errors import Malformed
 from evertape.model.call import Call, Reply
 from evertape.model.feed import Feed, Page, Source
@@ -253,7 +253,9 @@ def test_calls_go_to_the_sources_hosts_and_carry_no_credential(
 def test_a_plan_of_it_is_the_same_after_json(feed: Feed) -> None:
     due = standings(feed.name)
     options = {"scope": "symbols", "since": "2016-01-01", "symbols": ["AAPL"]}
-    plan = make_plan("everything", due, {feed.dataset: (feed,)}, {feed.source: 7.4}, options, "1")
+    plan = make_plan(
+        "everything", due, {feed.dataset: (feed,)}, Roads(rates={feed.source: 7.4}), options, "1"
+    )
     assert plan.steps
     back = Plan.from_json(plan.to_json())
     assert back == plan
@@ -264,10 +266,10 @@ def test_a_plan_of_it_is_the_same_after_json(feed: Feed) -> None:
 def test_a_plan_over_all_feeds_is_the_same_after_json() -> None:
     due = {s.unit: s for name in CATALOG.feeds for s in standings(name)}
     feeds = {name: CATALOG.feeds_of(name) for name in CATALOG.datasets}
-    plan = make_plan("everything", list(due.values()), feeds, {}, {}, "1")
+    plan = make_plan("everything", list(due.values()), feeds, Roads(), {}, "1")
     assert {step.feed for step in plan.steps} == set(CATALOG.feeds)
     assert Plan.from_json(plan.to_json()) == plan
-    fewer = make_plan("everything", list(due.values())[1:], feeds, {}, {}, "1")
+    fewer = make_plan("everything", list(due.values())[1:], feeds, Roads(), {}, "1")
     assert fewer.digest != plan.digest
 
 

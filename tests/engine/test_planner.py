@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from evertape.engine import planner, report
 from evertape.model.plan import Plan
 from evertape.model.unit import Freshness, Standing, Unit
+from evertape.settings import BANDWIDTH
 from evertape.sources import sec
 
 
@@ -30,10 +31,17 @@ def company(number: int, level: Freshness, size: int | None = None, days: int | 
 LEVELS = st.sampled_from(list(Freshness))
 
 
-def plan(standings: list[Standing], setting: int | None = None) -> Plan:
-    rates = {"sec": planner.rate_of(sec.SOURCE, setting)}
+def plan(
+    standings: list[Standing],
+    setting: int | None = None,
+    bandwidth: float = BANDWIDTH,
+    choice: planner.Choice = "auto",
+) -> Plan:
+    roads = planner.Roads(
+        rates={"sec": planner.rate_of(sec.SOURCE, setting)}, bandwidth=bandwidth, choice=choice
+    )
     feeds = {"facts": [feed for feed in sec.FEEDS if feed.dataset == "facts"]}
-    return planner.make_plan("financials", standings, feeds, rates, {"since": "2016-01-01"}, "1")
+    return planner.make_plan("financials", standings, feeds, roads, {"since": "2016-01-01"}, "1")
 
 
 @given(st.lists(st.tuples(LEVELS, st.none() | st.integers(1, 10**6)), max_size=40))

@@ -177,7 +177,7 @@ def test_requests_are_counted_by_host_kind_and_path(tree: Path) -> None:
         counted = stats_of(url)
         assert counted["requests"] == 3
         assert counted["by_host"] == {"data.sec.gov": 1, "www.sec.gov": 2}
-        assert counted["by_path_kind"] == {"companyfacts": 1, "index": 1, "tickers": 1, "other": 0}
+        assert counted["by_path_kind"] == {"companyfacts": 1, "index": 1, "tickers": 1, "bulk": 0, "other": 0}
         assert counted["bytes"]["companyfacts"] == size
         assert counted["paths"][FACTS] == 1
         assert counted["statuses"] == {"200": 3}

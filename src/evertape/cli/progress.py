@@ -44,6 +44,7 @@ class Progress:
         """Take one event into account."""
         if isinstance(event, JobStarted):
             self.total, self.started = event.total, time.monotonic()
+            self.done = self.failed = 0
         elif isinstance(event, ItemStarted):
             self.flying[event.position] = event.label
         elif isinstance(event, ItemSettled):

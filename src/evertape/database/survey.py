@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 
@@ -18,18 +18,19 @@ from evertape.model.dataset import Asked, Dataset, Evidence
 from evertape.model.plan import Plan
 from evertape.model.records import Condition, Row, table_of
 from evertape.model.store import Store
-from evertape.model.unit import Outcome, Standing
+from evertape.model.unit import Holding, Outcome, Standing
 
 _PRESENT = Condition(column="absent_at", op="is null")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Selection:
-    """What a person selects with --symbols, --scope and --since."""
+    """What a person selects with --symbols, --scope, --since and --route."""
 
     symbols: tuple[str, ...] = ()
     scope: str | None = None
     since: date = selection.DEFAULT_SINCE
+    route: planner.Choice = "auto"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -47,13 +48,17 @@ class Survey:
 
     Args:
         limits: requests a window by source, where a setting overrides the source's own.
+        bandwidth: bytes a second that plans count with.
     """
 
-    def __init__(self, store: Store, catalog: Catalog, clock: Clock, limits: dict[str, int]) -> None:
+    def __init__(
+        self, store: Store, catalog: Catalog, clock: Clock, limits: dict[str, int], bandwidth: float
+    ) -> None:
         self._store = store
         self._catalog = catalog
         self._clock = clock
         self._limits = limits
+        self._bandwidth = bandwidth
 
     def target(self, name: str) -> tuple[Dataset, ...]:
         """The datasets behind a target. Raises UserError with those that exist."""
@@ -85,10 +90,23 @@ class Survey:
         return standings
 
     def plan(self, target: str, standings: Sequence[Standing], options: dict[str, Any]) -> Plan:
-        """What mends the due ones."""
+        """What mends the due ones. The option `route` says how, where there are several ways."""
         feeds = {name: self._catalog.feeds_of(name) for name in self._catalog.datasets}
-        rates = {s.name: planner.rate_of(s, self._limits.get(s.name)) for s in self._catalog.sources.values()}
-        return planner.make_plan(target, standings, feeds, rates, options, __version__)
+        roads = planner.Roads(
+            rates={
+                s.name: planner.rate_of(s, self._limits.get(s.name)) for s in self._catalog.sources.values()
+            },
+            bandwidth=self._bandwidth,
+            choice=options.get("route", "auto"),
+            sizes=self._sizes(),
+        )
+        return planner.make_plan(target, standings, feeds, roads, options, __version__)
+
+    def _sizes(self) -> dict[str, int]:
+        """Bytes of a feed's last file, of feeds that send files."""
+        held = {name: self._store.holdings(name).values() for name in self._catalog.feeds}
+        sizes = {name: max((h.size or 0 for h in found), default=0) for name, found in held.items()}
+        return {name: size for name, size in sizes.items() if size}
 
     def judge(self, target: str, chosen: Selection | None, heard: Heard) -> report.Check:
         """Everybody chosen (or held, where nobody is), with the report and the plan."""
@@ -108,7 +126,12 @@ class Survey:
             notes=heard.notes,
         )
         told = report.check_report(standings, seen)
-        plan = self.plan(target, standings, {"scope": asked.scope, "since": since.isoformat()})
+        options = {
+            "scope": asked.scope,
+            "since": since.isoformat(),
+            "route": chosen.route if chosen else "auto",
+        }
+        plan = self.plan(target, standings, options)
         return report.Check(report=told, standings=tuple(standings), plan=plan)
 
     def listings(self) -> list[Row]:
@@ -137,6 +160,16 @@ class Survey:
         keys = sorted(self._store.holdings("facts"))
         companies = selection.everybody(keys, self.listings(), self.names())
         return Asked(companies=companies, scope="held", since=since)
+
+    def holdings(self, dataset: str) -> Mapping[str, Holding]:
+        """Coverage of a dataset by key."""
+        return self._store.holdings(dataset)
+
+    def named(self, keys: Sequence[str], options: Mapping[str, Any]) -> Asked:
+        """Companies by CIK, under the options of a plan."""
+        since = date.fromisoformat(options.get("since") or selection.DEFAULT_SINCE.isoformat())
+        companies = selection.everybody(keys, self.listings(), self.names())
+        return Asked(companies=companies, scope=options.get("scope", "symbols"), since=since)
 
     def rows_held(self, asked: Asked) -> tuple[dict[str, int], datetime | None]:
         """Rows of the derived tables for the companies asked for, and when one was last fetched."""

@@ -9,6 +9,9 @@ from typing import Any
 
 from evertape.catalog import Catalog
 from evertape.clock import Clock
+from evertape.database import routes
+from evertape.database.extract import ExtractOptions, Members, plan_of
+from evertape.database.survey import Survey
 from evertape.engine import report
 from evertape.engine.runner import Runner, Work, items_of
 from evertape.errors import HomeBusy, UserError
@@ -42,6 +45,8 @@ class Workshop:
         transport: Transport | None,
         limits: dict[str, int],
     ) -> None:
+        self.home = settings.home
+        self.survey = Survey(store, catalog, clock, limits, settings.bandwidth)
         self._settings = settings
         self._catalog = catalog
         self._store = store
@@ -72,7 +77,7 @@ class Workshop:
         job = self._job(kind, plan, parent)
         self._transport()
         self._store.create_job(job, items_of(job.id, plan), living)
-        return await self._drive(job, plan, workers)
+        return await routes.follow(self, job.id, plan, await self._drive(job, plan, workers))
 
     async def resume(self, job_id: str | None, workers: int) -> report.JobReport:
         """Go on with an interrupted job; the latest one where none is named."""
@@ -89,7 +94,8 @@ class Workshop:
         )
         self._transport()
         self._store.take_job(taken, living)
-        return await self._drive(taken, Plan.from_json(job.plan), workers)
+        plan = Plan.from_json(job.plan)
+        return await routes.follow(self, job.id, plan, await self._drive(taken, plan, workers))
 
     def _resumable(self, job_id: str | None) -> Job:
         if job_id is not None:
@@ -190,6 +196,7 @@ class Workshop:
             stack.NetOptions(
                 gate_path=settings.state / "gate.db",
                 archive_dir=settings.archive,
+                home=settings.home,
                 reroute=settings.sandbox,
                 connect_timeout=settings.connect_timeout,
                 total_timeout=settings.timeout,
@@ -213,6 +220,21 @@ class Workshop:
             )
             for name, source in self._catalog.sources.items()
         }
+
+    async def extract(self, options: ExtractOptions, *, parent: str | None = None) -> report.JobReport:
+        """Take companies' facts out of a folder or zip, as a job. Raises UserError where it is none."""
+        from evertape.net.bulk import open_bulk
+
+        bulk = open_bulk(options.path)
+        plan = plan_of(options, bulk)
+        job = self._job("extract", plan, parent)
+        self._store.create_job(job, items_of(job.id, plan), living)
+        given, self._given = self._given, Members(bulk, self._clock)
+        try:
+            return await self._drive(job, plan, workers=2)
+        finally:
+            self._given = given
+            bulk.close()
 
 
 def living(job: Job) -> bool:

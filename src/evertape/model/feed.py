@@ -31,7 +31,9 @@ class Feed:
         ask: standings with a due unit, and the holdings of the dataset, to calls; batching is decided here.
         read: an answer, and the holdings of the call's units as they are now, to pages.
         size: bytes on the wire of one answer where nothing better is known.
-        rank: of several feeds for a dataset the lowest is asked first.
+        rank: of several feeds for a dataset the lowest is asked first, unless another that can answer
+            all of it is cheaper.
+        unit_seconds: what working off one unit of an answer takes after the answer has come.
     """
 
     name: str
@@ -41,6 +43,7 @@ class Feed:
     read: Callable[[Reply, Mapping[str, Holding]], Iterable[Page]]
     size: int
     rank: int = 100
+    unit_seconds: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True)

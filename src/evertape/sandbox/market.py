@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 import threading
 from collections import Counter, OrderedDict
+from collections.abc import Iterable, Iterator
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from isal import igzip
 
-from evertape.sandbox import indexes, listings
+from evertape.sandbox import archive, indexes, listings
 from evertape.sandbox.facts import FactsWriter
 from evertape.sandbox.fiscal import periods
 from evertape.sandbox.indexes import Row
@@ -45,6 +46,7 @@ class Market:
         self._asked: Counter[int] = Counter()
         self._held: OrderedDict[object, Body] = OrderedDict()
         self._held_bytes = 0
+        self._night: tuple[date, Body] | None = None
         self._rows: dict[tuple[int, int], list[Row]] | None = None
 
     @property
@@ -109,6 +111,8 @@ class Market:
             if found[1]:
                 year, quarter = int(found[1]), int(found[2])
             return self._full_index(year, quarter, found[3], zipped=found[4] == "gz")
+        if path == archive.PATH:
+            return self._bulk()
         if found := _DAILY.fullmatch(path):
             return self._daily(int(found[1]), int(found[2]), found[3])
         return None
@@ -149,6 +153,14 @@ class Market:
         if "facts-lag" not in profile.traps or self._asked[profile.cik] > LAG_REQUESTS:
             return []
         return [f for f in company.filings if f.in_facts and f.filed > self._today - LAG]
+
+    def _bulk(self) -> Body:
+        """Made in the night before today: what was published by the evening before."""
+        if self._night is None or self._night[0] != self._today:
+            evening = self._today - timedelta(days=1)
+            made = datetime(self._today.year, self._today.month, self._today.day, 7, 11, 2, tzinfo=UTC)
+            self._night = self._today, archive.companyfacts(_members(self.profiles, evening), made)
+        return self._night[1]
 
     def _by_quarter(self) -> dict[tuple[int, int], list[Row]]:
         if self._rows is None:
@@ -203,6 +215,15 @@ class Market:
 def _filings(profile: Profile, today: date) -> list[Filing]:
     quarters, years = periods(profile.calendar)
     return filings_of(profile, quarters, years, today)
+
+
+def _members(profiles: Iterable[Profile], evening: date) -> Iterator[tuple[str, bytes]]:
+    for profile in sorted(profiles, key=lambda profile: profile.cik):
+        if "no-companyfacts" not in profile.traps:
+            company = company_of(profile, evening)
+            lags = "facts-lag" in profile.traps
+            seen = [f for f in company.filings if not (lags and f.in_facts and f.filed > evening - LAG)]
+            yield f"CIK{profile.cik:010d}.json", FactsWriter(company, seen).text().encode()
 
 
 def _doubtful(company: Company, today: date) -> list[Filing]:

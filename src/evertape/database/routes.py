@@ -1,0 +1,87 @@
+"""After a file with all companies is there: extract what is due, then fetch singly what it lacks."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Protocol
+
+from evertape.database.extract import ExtractOptions
+from evertape.database.survey import Survey
+from evertape.engine import report
+from evertape.errors import Malformed, UserError
+from evertape.model.call import Call
+from evertape.model.plan import Plan, Step
+from evertape.model.unit import Holding
+
+_STOPPED = ("interrupted", "cancelled", "running", "paused")
+
+
+class Bench(Protocol):
+    """What runs jobs: `database.work.Workshop`."""
+
+    survey: Survey
+
+    @property
+    def home(self) -> Path:
+        """What `Call.into` is relative to."""
+
+    async def run(
+        self, kind: str, plan: Plan, *, workers: int = 10, parent: str | None = None
+    ) -> report.JobReport:
+        """Run a plan as a job."""
+
+    async def extract(self, options: ExtractOptions, *, parent: str | None = None) -> report.JobReport:
+        """Extract companies' facts as a job."""
+
+
+async def follow(bench: Bench, job_id: str, plan: Plan, done: report.JobReport) -> report.JobReport:
+    """Go on from a finished job whose plan fetched a file; others are reported as they are.
+
+    What is still due afterwards goes single: what is newer than the file, and what it lacks. A file
+    that the source does not have or that is no zip is done without; after any other failure the same
+    command goes on from the part that came.
+    """
+    found = [(step, call) for step in plan.steps for call in step.calls if call.into]
+    parts = [done]
+    for step, call in found:
+        failed = next((f for f in done.failures if f.label == call.label), None)
+        if parts[-1].state in _STOPPED or (failed and failed.kind != Malformed.kind):
+            break
+        if failed is None:
+            parts += await _extracted(bench, job_id, call)
+        if parts[-1].state in _STOPPED:
+            break
+        rest = _rest(bench.survey, plan, step, call)
+        if rest.steps:
+            parts.append(await bench.run("refresh", rest, parent=job_id))
+    return report.summed(parts)
+
+
+async def _extracted(bench: Bench, job_id: str, call: Call) -> list[report.JobReport]:
+    path = bench.home / call.into
+    made = datetime.fromtimestamp(path.stat().st_mtime, tz=UTC)
+    held = bench.survey.holdings(call.units[0].dataset)
+    keys = tuple(unit.key for unit in call.units if _older(held.get(unit.key), made))
+    if not keys:
+        return []
+    try:
+        return [await bench.extract(ExtractOptions(path=path, keys=keys), parent=job_id)]
+    except UserError as error:
+        failure = report.Failure(label=call.label, key=call.into, kind="malformed", message=str(error))
+        return [report.failed(job_id, failure)]
+
+
+def _older(held: Holding | None, made: datetime) -> bool:
+    """Whether what is held of a company may be older than the file: newer rows are not overwritten."""
+    return held is None or held.checked_at < made
+
+
+def _rest(survey: Survey, plan: Plan, step: Step, call: Call) -> Plan:
+    """What mends singly those of a file's companies that are still due."""
+    asked = survey.named([unit.key for unit in call.units], plan.options)
+    standings = survey.standings(survey.target(step.dataset), asked)
+    return survey.plan(plan.target, standings, {**plan.options, "route": "single"})
+
+
+__all__ = ["Bench", "follow"]
