@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 from evertape.catalog import Catalog
 from evertape.clock import Clock
+from evertape.database.extract import ExtractOptions, options_of
 from evertape.engine import report
 from evertape.engine.runner import Runner, Work, items_of
-from evertape.errors import HomeBusy, UserError
-from evertape.model.call import Call, Transport
+from evertape.errors import HomeBusy, Unavailable, UserError
+from evertape.model.call import Call, Reply, Transport
 from evertape.model.events import Event
 from evertape.model.feed import Source
 from evertape.model.job import ItemState, Job, JobState, Wish, alive, new_job_id, runs_already, this_owner
@@ -70,7 +71,8 @@ class Workshop:
     ) -> report.JobReport:
         """Enter a plan as a job and run it to its end."""
         job = self._job(kind, plan, parent)
-        self._transport()
+        if options_of(plan) is None:
+            self._transport()
         self._store.create_job(job, items_of(job.id, plan), living)
         return await self._drive(job, plan, workers)
 
@@ -87,9 +89,11 @@ class Workshop:
             wish=Wish.RUN,
             heartbeat_at=self._clock.real_now(),
         )
-        self._transport()
+        plan = Plan.from_json(job.plan)
+        if options_of(plan) is None:
+            self._transport()
         self._store.take_job(taken, living)
-        return await self._drive(taken, Plan.from_json(job.plan), workers)
+        return await self._drive(taken, plan, workers)
 
     def _resumable(self, job_id: str | None) -> Job:
         if job_id is not None:
@@ -123,6 +127,15 @@ class Workshop:
         plan = Plan(target="rebuild", steps=tuple(steps)).sealed()
         return await self.run("rebuild", plan, workers=workers)
 
+    async def extract(
+        self, options: ExtractOptions, *, parent: str | None = None, labels: Mapping[str, str] | None = None
+    ) -> report.JobReport:
+        """Read what is due of a bulk file, in processes of their own."""
+        from evertape.database.extract.job import prepare
+
+        plan = prepare(self._store, options, labels or {}).plan
+        return await self.run("extract", plan, parent=parent)
+
     def find(self, job_id: str) -> Job:
         """A job by its id or a part of it. Raises UserError where there is none."""
         job = self._store.job(job_id)
@@ -149,14 +162,20 @@ class Workshop:
 
     async def _drive(self, job: Job, plan: Plan, workers: int) -> report.JobReport:
         planned = plan.cost.bytes
+        crew = None
+        if options_of(plan) is not None:
+            from evertape.database.extract.job import crew_for
+
+            crew = crew_for(self._settings, self._store, plan)
         work = Work(
             store=self._store,
-            transport=self._transport(),
+            transport=self._transport() if crew is None else _Nowhere(),
             datasets=self._catalog.datasets,
             feeds=self._catalog.feeds,
             clock=self._clock,
             emit=self.on_event,
-            workers=workers,
+            workers=workers if crew is None else crew.size,
+            crew=crew,
             budget=max(3 * planned, planned + SPARE_BYTES) if planned else None,
         )
         self._runner = Runner(work, job, plan)
@@ -166,6 +185,8 @@ class Workshop:
             await self._runner.run()
         finally:
             self._runner = None
+            if crew is not None:
+                await crew.close()
             if self._made is not None:
                 await self._made.close()
                 self._made = None
@@ -213,6 +234,17 @@ class Workshop:
             )
             for name, source in self._catalog.sources.items()
         }
+
+
+class _Nowhere:
+    """The transport of a job that sends nothing."""
+
+    async def send(self, call: Call) -> Reply:
+        """Raises Unavailable."""
+        raise Unavailable(f"{call.url} is not sent by this job")
+
+    async def close(self) -> None:
+        """Nothing is open."""
 
 
 def living(job: Job) -> bool:
