@@ -174,7 +174,8 @@ class Workshop:
             feeds=self._catalog.feeds,
             clock=self._clock,
             emit=self.on_event,
-            workers=workers if crew is None else crew.size,
+            # A batch is leased while the one before is worked off.
+            workers=workers if crew is None else 2 * crew.size,
             crew=crew,
             budget=max(3 * planned, planned + SPARE_BYTES) if planned else None,
         )
