@@ -19,12 +19,14 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("subject", metavar="[DATASET|SYMBOL]", required=False)
 @selectors
+@click.option("--watch", "watching", is_flag=True, help="The running job and its processes, until it ends.")
 @common
 def status(
     subject: str | None,
     symbols: tuple[str, ...] | None,
     scope: str | None,
     since: date,
+    watching: bool,
     as_json: bool,
     log_level: str,
 ) -> int:
@@ -35,6 +37,10 @@ def status(
     from evertape.database import Selection
 
     with opened(read_only=True) as db:
+        if watching:
+            from evertape.cli.watch import watch
+
+            return watch(db, as_json)
         if subject in db.catalog.datasets:
             return _dataset(db, str(subject), as_json)
         if subject and subject not in db.catalog.targets():

@@ -14,7 +14,15 @@ from evertape.errors import Busy, Denied, EvertapeError, Malformed, OverBudget, 
 from evertape.model.call import Call, Reply, Transport
 from evertape.model.crew import Crew, Settled
 from evertape.model.dataset import Dataset
-from evertape.model.events import Emit, ItemFailed, ItemSettled, ItemStarted, JobFinished, JobStarted
+from evertape.model.events import (
+    Emit,
+    ItemFailed,
+    ItemSettled,
+    ItemStarted,
+    JobFinished,
+    JobStarted,
+    WorkersSeen,
+)
 from evertape.model.feed import Feed, Page
 from evertape.model.job import Item, ItemState, Job, JobState, Wish
 from evertape.model.plan import Plan
@@ -157,6 +165,7 @@ class Runner:
                 self.stop()
             if self._work.crew is not None:
                 seen = self._work.crew.seen(self._job.id)
+                self._work.emit(WorkersSeen(workers=tuple(seen)))
                 await asyncio.to_thread(self._work.store.note_workers, seen)
             if wish is not Wish.CANCEL and (wish is Wish.RUN) is not self._open.is_set():
                 await self._rest(wish is Wish.PAUSE)
