@@ -87,7 +87,7 @@ class Database(AbstractContextManager["Database"]):
                 _limits(self.settings, self.catalog),
             )
             # Asked each time: who listens changes from one part of a command to the next.
-            self._workshop.on_event = lambda event: self.on_event(event)
+            self._workshop.on_event = lambda event: self.on_event(event)  # noqa: PLW0108
         return self._workshop
 
     async def check(self, target: str, chosen: Selection | None = None) -> report.Check:
