@@ -134,7 +134,7 @@ class Record:
 
 
 def _fields(record: type[Record]) -> dict[str, dataclasses.Field[Any]]:
-    """Its own and inherited columns, also before the dataclass is made. Raises TypeError for another field."""
+    """Its columns and inherited ones, also before the dataclass is made. Raises TypeError for any other."""
     found: dict[str, dataclasses.Field[Any]] = {}
     for base in reversed(record.__mro__):
         made: dict[str, dataclasses.Field[Any]] = vars(base).get("__dataclass_fields__", {})
