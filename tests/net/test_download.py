@@ -359,7 +359,7 @@ async def test_a_body_far_larger_than_planned_is_not_fetched(tmp_path: Path) -> 
     unstated = honest()({}).replace(b"Content-Length: ", b"X-Length: ")
     async with place(tmp_path, honest(), unstated, honest()) as there:
         for _ in range(2):
-            with pytest.raises(OverBudget, match="over 3 times the 0.1 MB of the plan"):
+            with pytest.raises(OverBudget, match=r"over 3 times the 0\.1 MB of the plan"):
                 await there.send(call(into=INTO, size=len(ZIP) // 4))
         assert not there.file.exists()
         await there.send(call(into=INTO, size=len(ZIP) // 2))

@@ -360,7 +360,8 @@ def test_the_file_is_settled_as_itself_and_its_companies_stay_due() -> None:
     page = one(sec.read_bulk(replace(told, path=Path("companyfacts.zip"), status=304), {}))
     (held,) = page.settled
     assert (held.unit, held.size, held.mark) == (Unit("sec.bulk", "companyfacts.zip"), 1234, '"7"')
-    assert page.batches == page.truths == ()
+    assert not page.batches
+    assert not page.truths
 
 
 def test_a_file_that_the_sec_does_not_have_is_malformed() -> None:

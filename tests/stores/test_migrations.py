@@ -279,10 +279,10 @@ async def test_the_last_three_backups_are_kept(tmp_path: Path) -> None:
     store.close()
     kept = sorted(path.name for path in (tmp_path / "backups").iterdir())
     assert kept == [
-        "evertape-2-20240101T000300000000Z.db",
-        "evertape-2-20240101T000400000000Z.db",
-        "evertape-2-20240101T000500000000Z.db",
         mine.name,
+        "evertape-3-20240101T000300000000Z.db",
+        "evertape-3-20240101T000400000000Z.db",
+        "evertape-3-20240101T000500000000Z.db",
     ]
 
 

@@ -22,6 +22,7 @@ VERBS = {
     "verify": ("evertape.cli.verify", "Measure the quality of what is held, without a request."),
     "universe": ("evertape.cli.read", "List the companies of a scope, or look one up."),
     "export": ("evertape.cli.export", "Write a table to a file: csv, parquet, jsonl or xlsx."),
+    "extract": ("evertape.cli.extract", "Read a folder or zip of companyfacts, by worker processes."),
     "jobs": ("evertape.cli.jobs", "List, show, resume, retry, pause or cancel jobs."),
     "rebuild": ("evertape.cli.refresh", "Derive everything again from the archive, without a request."),
     "sandbox": ("evertape.cli.sandbox", "Serve a recorded or generated market on this machine."),

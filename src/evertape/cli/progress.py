@@ -20,6 +20,7 @@ from evertape.model.events import (
     JobStarted,
     Retrying,
     Waiting,
+    WorkersSeen,
 )
 
 if TYPE_CHECKING:
@@ -54,6 +55,8 @@ class Progress:
         elif isinstance(event, ItemFailed):
             self.flying.pop(event.position, None)
             self.failed += 1
+        elif isinstance(event, WorkersSeen):
+            self.flying = {w.worker: w.current for w in event.workers if w.current}
         elif isinstance(event, Waiting):
             self.trouble = f"{event.source}: {event.reason}; waiting {duration(event.seconds)}"
         elif isinstance(event, Retrying):
@@ -76,15 +79,17 @@ class Progress:
 
 
 @contextmanager
-def shown(db: Database, console: Console, *, quiet: bool = False) -> Iterator[Progress]:
-    """Show a job's progress while the block runs: a live line on a terminal, else now and then one."""
+def shown(
+    db: Database, console: Console, *, quiet: bool = False, every: float = PLAIN_EVERY
+) -> Iterator[Progress]:
+    """Show a job's progress while the block runs: a live line on a terminal, else one `every` seconds."""
     progress = Progress()
     before = db.on_event
     if quiet:
         yield progress
         return
     if not console.is_terminal:
-        db.on_event = _plain(progress, console, before)
+        db.on_event = _plain(progress, console, before, every)
         try:
             yield progress
         finally:
@@ -104,7 +109,7 @@ def shown(db: Database, console: Console, *, quiet: bool = False) -> Iterator[Pr
             db.on_event = before
 
 
-def _plain(progress: Progress, console: Console, before):  # type: ignore[no-untyped-def]
+def _plain(progress: Progress, console: Console, before, every: float):  # type: ignore[no-untyped-def]
     spoken = time.monotonic()
 
     def on_event(event: Event) -> None:
@@ -112,7 +117,7 @@ def _plain(progress: Progress, console: Console, before):  # type: ignore[no-unt
         before(event)
         progress.fold(event)
         now = time.monotonic()
-        if now - spoken >= PLAIN_EVERY or isinstance(event, CircuitMoved):
+        if now - spoken >= every or isinstance(event, CircuitMoved):
             spoken = now
             console.print(escape(progress.line()))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -11,23 +11,15 @@ from evertape.cli.options import common, moment, print_json, selectors
 from evertape.cli.session import opened
 
 if TYPE_CHECKING:
-    from datetime import date
-
     from evertape.database import Database
 
 
 @click.command()
 @click.argument("subject", metavar="[DATASET|SYMBOL]", required=False)
 @selectors
+@click.option("--watch", "watching", is_flag=True, help="The running job and its processes, until it ends.")
 @common
-def status(
-    subject: str | None,
-    symbols: tuple[str, ...] | None,
-    scope: str | None,
-    since: date,
-    as_json: bool,
-    log_level: str,
-) -> int:
+def status(subject: str | None, as_json: bool, log_level: str, **said: Any) -> int:
     """Say what is held and how fresh it is, without a request.
 
     Nothing: the companies held. A DATASET: what it holds and what of it is due. A SYMBOL: one company.
@@ -35,12 +27,16 @@ def status(
     from evertape.database import Selection
 
     with opened(read_only=True) as db:
+        if said["watching"]:
+            from evertape.cli.watch import watch
+
+            return watch(db, as_json)
         if subject in db.catalog.datasets:
             return _dataset(db, str(subject), as_json)
         if subject and subject not in db.catalog.targets():
             return _company(db, subject, as_json)
-        chosen = Selection(symbols=symbols or (), scope=scope, since=since) if symbols or scope else None
-        told = db.status(chosen=chosen)
+        chosen = Selection(symbols=said["symbols"] or (), scope=said["scope"], since=said["since"])
+        told = db.status(chosen=chosen if said["symbols"] or said["scope"] else None)
         if as_json:
             print_json(told.report)
         else:

@@ -87,7 +87,8 @@ class Database(AbstractContextManager["Database"]):
                 self._transport,
                 _limits(self.settings, self.catalog),
             )
-            self._workshop.on_event = self.on_event
+            # Asked each time: who listens changes from one part of a command to the next.
+            self._workshop.on_event = lambda event: self.on_event(event)  # noqa: PLW0108
         return self._workshop
 
     async def check(self, target: str, chosen: Selection | None = None) -> report.Check:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
@@ -9,9 +11,10 @@ from typing import Protocol
 from evertape.database.extract import ExtractOptions
 from evertape.database.survey import Survey
 from evertape.engine import report
-from evertape.errors import Malformed, UserError
+from evertape.errors import HomeBusy, Malformed, UserError
 from evertape.model.call import Call
-from evertape.model.plan import Plan, Step
+from evertape.model.dataset import Asked
+from evertape.model.plan import Plan
 from evertape.model.unit import Holding
 
 _STOPPED = ("interrupted", "cancelled", "running", "paused")
@@ -31,7 +34,9 @@ class Bench(Protocol):
     ) -> report.JobReport:
         """Run a plan as a job."""
 
-    async def extract(self, options: ExtractOptions, *, parent: str | None = None) -> report.JobReport:
+    async def extract(
+        self, options: ExtractOptions, *, parent: str | None = None, labels: Mapping[str, str] | None = None
+    ) -> report.JobReport:
         """Extract companies' facts as a job."""
 
 
@@ -48,40 +53,40 @@ async def follow(bench: Bench, job_id: str, plan: Plan, done: report.JobReport) 
         failed = next((f for f in done.failures if f.label == call.label), None)
         if parts[-1].state in _STOPPED or (failed and failed.kind != Malformed.kind):
             break
+        asked = bench.survey.named([unit.key for unit in call.units], plan.options)
         if failed is None:
-            parts += await _extracted(bench, job_id, call)
+            parts += await _extracted(bench, job_id, call, asked)
         if parts[-1].state in _STOPPED:
             break
-        rest = _rest(bench.survey, plan, step, call)
+        standings = bench.survey.standings(bench.survey.target(step.dataset), asked)
+        rest = bench.survey.plan(plan.target, standings, {**plan.options, "route": "single"})
         if rest.steps:
             parts.append(await bench.run("refresh", rest, parent=job_id))
     return report.summed(parts)
 
 
-async def _extracted(bench: Bench, job_id: str, call: Call) -> list[report.JobReport]:
+async def _extracted(bench: Bench, job_id: str, call: Call, asked: Asked) -> list[report.JobReport]:
     path = bench.home / call.into
     made = datetime.fromtimestamp(path.stat().st_mtime, tz=UTC)
     held = bench.survey.holdings(call.units[0].dataset)
     keys = tuple(unit.key for unit in call.units if _older(held.get(unit.key), made))
     if not keys:
         return []
+    options = ExtractOptions(path=path, keys=keys)
     try:
-        return [await bench.extract(ExtractOptions(path=path, keys=keys), parent=job_id)]
+        done = await bench.extract(options, parent=job_id, labels=asked.companies)
+    except HomeBusy:
+        raise
     except UserError as error:
         failure = report.Failure(label=call.label, key=call.into, kind="malformed", message=str(error))
         return [report.failed(job_id, failure)]
+    # These bytes came over the wire with the file, which has counted them.
+    return [replace(done, bytes=0)]
 
 
 def _older(held: Holding | None, made: datetime) -> bool:
     """Whether what is held of a company may be older than the file: newer rows are not overwritten."""
     return held is None or held.checked_at < made
-
-
-def _rest(survey: Survey, plan: Plan, step: Step, call: Call) -> Plan:
-    """What mends singly those of a file's companies that are still due."""
-    asked = survey.named([unit.key for unit in call.units], plan.options)
-    standings = survey.standings(survey.target(step.dataset), asked)
-    return survey.plan(plan.target, standings, {**plan.options, "route": "single"})
 
 
 __all__ = ["Bench", "follow"]

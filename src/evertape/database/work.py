@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 from evertape.catalog import Catalog
 from evertape.clock import Clock
 from evertape.database import routes
-from evertape.database.extract import ExtractOptions, Members, plan_of
+from evertape.database.extract import ExtractOptions, options_of
 from evertape.database.survey import Survey
 from evertape.engine import report
 from evertape.engine.runner import Runner, Work, items_of
-from evertape.errors import HomeBusy, UserError
-from evertape.model.call import Call, Transport
+from evertape.errors import HomeBusy, Unavailable, UserError
+from evertape.model.call import Call, Reply, Transport
 from evertape.model.events import Event
 from evertape.model.feed import Source
 from evertape.model.job import ItemState, Job, JobState, Wish, alive, new_job_id, runs_already, this_owner
@@ -75,7 +75,8 @@ class Workshop:
     ) -> report.JobReport:
         """Enter a plan as a job and run it to its end."""
         job = self._job(kind, plan, parent)
-        self._transport()
+        if options_of(plan) is None:
+            self._transport()
         self._store.create_job(job, items_of(job.id, plan), living)
         return await routes.follow(self, job.id, plan, await self._drive(job, plan, workers))
 
@@ -92,9 +93,10 @@ class Workshop:
             wish=Wish.RUN,
             heartbeat_at=self._clock.real_now(),
         )
-        self._transport()
-        self._store.take_job(taken, living)
         plan = Plan.from_json(job.plan)
+        if options_of(plan) is None:
+            self._transport()
+        self._store.take_job(taken, living)
         return await routes.follow(self, job.id, plan, await self._drive(taken, plan, workers))
 
     def _resumable(self, job_id: str | None) -> Job:
@@ -129,6 +131,15 @@ class Workshop:
         plan = Plan(target="rebuild", steps=tuple(steps)).sealed()
         return await self.run("rebuild", plan, workers=workers)
 
+    async def extract(
+        self, options: ExtractOptions, *, parent: str | None = None, labels: Mapping[str, str] | None = None
+    ) -> report.JobReport:
+        """Read what is due of a bulk file, in processes of their own."""
+        from evertape.database.extract.job import prepare
+
+        plan = prepare(self._store, options, labels or {}).plan
+        return await self.run("extract", plan, parent=parent)
+
     def find(self, job_id: str) -> Job:
         """A job by its id or a part of it. Raises UserError where there is none."""
         job = self._store.job(job_id)
@@ -155,14 +166,21 @@ class Workshop:
 
     async def _drive(self, job: Job, plan: Plan, workers: int) -> report.JobReport:
         planned = plan.cost.bytes
+        crew = None
+        if options_of(plan) is not None:
+            from evertape.database.extract.job import crew_for
+
+            crew = crew_for(self._settings, self._store, plan)
         work = Work(
             store=self._store,
-            transport=self._transport(),
+            transport=self._transport() if crew is None else _Nowhere(),
             datasets=self._catalog.datasets,
             feeds=self._catalog.feeds,
             clock=self._clock,
             emit=self.on_event,
-            workers=workers,
+            # A batch is leased while the one before is worked off.
+            workers=workers if crew is None else 2 * crew.size,
+            crew=crew,
             budget=max(3 * planned, planned + SPARE_BYTES) if planned else None,
         )
         self._runner = Runner(work, job, plan)
@@ -172,6 +190,8 @@ class Workshop:
             await self._runner.run()
         finally:
             self._runner = None
+            if crew is not None:
+                await crew.close()
             if self._made is not None:
                 await self._made.close()
                 self._made = None
@@ -221,20 +241,16 @@ class Workshop:
             for name, source in self._catalog.sources.items()
         }
 
-    async def extract(self, options: ExtractOptions, *, parent: str | None = None) -> report.JobReport:
-        """Take companies' facts out of a folder or zip, as a job. Raises UserError where it is none."""
-        from evertape.net.bulk import open_bulk
 
-        bulk = open_bulk(options.path)
-        plan = plan_of(options, bulk)
-        job = self._job("extract", plan, parent)
-        self._store.create_job(job, items_of(job.id, plan), living)
-        given, self._given = self._given, Members(bulk, self._clock)
-        try:
-            return await self._drive(job, plan, workers=2)
-        finally:
-            self._given = given
-            bulk.close()
+class _Nowhere:
+    """The transport of a job that sends nothing."""
+
+    async def send(self, call: Call) -> Reply:
+        """Raises Unavailable."""
+        raise Unavailable(f"{call.url} is not sent by this job")
+
+    async def close(self) -> None:
+        """Nothing is open."""
 
 
 def living(job: Job) -> bool:

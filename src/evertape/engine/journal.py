@@ -10,7 +10,7 @@ from pathlib import Path
 import structlog
 
 from evertape.errors import StoreError
-from evertape.model.events import CircuitMoved, Emit, Event, ItemFailed, Retrying, Sent, Waiting
+from evertape.model.events import CircuitMoved, Emit, Event, ItemFailed, Retrying, Sent, Waiting, WorkersSeen
 
 MOST_BYTES = 10_000_000
 
@@ -52,7 +52,7 @@ def journal(path: Path, level: str) -> Emit:
             log.error("item", **told)
         elif isinstance(event, Retrying | Waiting | CircuitMoved):
             log.warning("source", **told)
-        elif isinstance(event, Sent):
+        elif isinstance(event, Sent | WorkersSeen):
             log.debug("wire", **told)
         else:
             log.info("job", **told)

@@ -9,28 +9,33 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from evertape.clock import Clock
+from evertape.engine.settling import commit_of, complaints, outcome_of, settled
 from evertape.errors import Busy, Denied, EvertapeError, Malformed, OverBudget, SourceError, StoreError
 from evertape.model.call import Call, Reply, Transport
+from evertape.model.crew import Crew, Settled
 from evertape.model.dataset import Dataset
-from evertape.model.events import Emit, ItemFailed, ItemSettled, ItemStarted, JobFinished, JobStarted
+from evertape.model.events import (
+    Emit,
+    ItemFailed,
+    ItemSettled,
+    ItemStarted,
+    JobFinished,
+    JobStarted,
+    WorkersSeen,
+)
 from evertape.model.feed import Feed, Page
 from evertape.model.job import Item, ItemState, Job, JobState, Wish
 from evertape.model.plan import Plan
-from evertape.model.records import Condition, Record, Truth, table_of
 from evertape.model.store import Commit, Store
-from evertape.model.unit import Holding, Outcome
+from evertape.model.unit import Outcome
 
 GRACE = 5.0
 """Seconds that requests on the wire are given once a job is asked to stop."""
 BEAT = 0.5
 """Seconds between two heartbeats, which is also how soon a wish is noticed."""
+_OUTCOMES = {ItemState.DONE: "settled", ItemState.NOTHING: "nothing", ItemState.PENDING: "pending"}
 PATIENCE = 30.0
 """Seconds for which a write is tried again while somebody else writes."""
-_STATES = {
-    Outcome.SETTLED: ItemState.DONE,
-    Outcome.NOTHING: ItemState.NOTHING,
-    Outcome.PENDING: ItemState.PENDING,
-}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +45,7 @@ class Work:
     Attributes:
         datasets, feeds: by name.
         budget: bytes on the wire beyond which items stop as "over budget"; None for no bound.
+        crew: processes that work off the calls they take; the others are worked off here.
     """
 
     store: Store
@@ -50,6 +56,7 @@ class Work:
     emit: Emit
     workers: int = 10
     budget: int | None = None
+    crew: Crew | None = None
 
 
 def items_of(job_id: str, plan: Plan) -> list[Item]:
@@ -156,7 +163,11 @@ class Runner:
             if wish is Wish.CANCEL:
                 self._cancelled = True
                 self.stop()
-            elif (wish is Wish.RUN) is not self._open.is_set():
+            if self._work.crew is not None:
+                seen = self._work.crew.seen(self._job.id)
+                self._work.emit(WorkersSeen(workers=tuple(seen)))
+                await asyncio.to_thread(self._work.store.note_workers, seen)
+            if wish is not Wish.CANCEL and (wish is Wish.RUN) is not self._open.is_set():
                 await self._rest(wish is Wish.PAUSE)
             await asyncio.sleep(BEAT)
 
@@ -177,11 +188,62 @@ class Runner:
                 return
             item = self._queue.popleft()
             try:
-                await self._item(item)
+                crew = self._work.crew
+                if crew is not None and crew.takes(self._calls[item.position]):
+                    await self._hand_over(crew, item)
+                else:
+                    await self._item(item)
             except StoreError as error:
                 self._fatal = self._fatal or error
                 self.stop()
                 return
+
+    async def _hand_over(self, crew: Crew, first: Item) -> None:
+        """Have a process work off the item and some of the next; what it did not come to is due again."""
+        batch = [first]
+        share = crew.share(len(self._queue) + 1)
+        while len(batch) < share and self._queue and crew.takes(self._calls[self._queue[0].position]):
+            batch.append(self._queue.popleft())
+        now = self._work.clock.real_now()
+        leased = [replace(i, state=ItemState.LEASED, attempt=i.attempt + 1, started_at=now) for i in batch]
+        await _persist(lambda: self._work.store.set_items(leased))
+        open_ = {item.position: item for item in leased}
+        try:
+            async for settled in crew.settle([(item, self._calls[item.position]) for item in leased]):
+                open_.pop(settled.item.position, None)
+                self._notes.extend(settled.notes)
+                self._tell(settled)
+        finally:
+            due = [replace(item, state=ItemState.DUE) for item in open_.values()]
+            if due:
+                self._work.store.set_items(due)
+
+    def _tell(self, told: Settled) -> None:
+        item = told.item
+        if item.state is ItemState.FAILED:
+            self._work.emit(
+                ItemFailed(
+                    position=item.position,
+                    label=item.label,
+                    dataset=item.dataset,
+                    kind=item.error_kind or "source",
+                    message=item.error or "",
+                    requests=item.requests,
+                )
+            )
+            return
+        self._work.emit(
+            ItemSettled(
+                position=item.position,
+                label=item.label,
+                dataset=item.dataset,
+                outcome=_OUTCOMES[item.state],
+                stored=item.stored,
+                fetched=item.fetched,
+                requests=item.requests,
+                notes=told.notes,
+            )
+        )
 
     async def _item(self, item: Item) -> None:
         call = self._calls[item.position]
@@ -226,7 +288,7 @@ class Runner:
             if replies[-1].origin == "archive":
                 commit = await asyncio.to_thread(_keeping_coverage, self._work, commit)
             notes += complaints(self._work.datasets, commit, item.label)
-            await self._settle(spent, commit, _outcome(pages), notes)
+            await self._settle(spent, commit, outcome_of(pages), notes)
         except ValueError as error:
             malformed = Malformed(f"{call.url} holds a value that does not fit its column: {error}")
             malformed.requests = spent.requests
@@ -257,22 +319,10 @@ class Runner:
         return list(self._work.feeds[reply.call.feed].read(reply, held))
 
     async def _settle(self, item: Item, commit: Commit, outcome: Outcome, notes: tuple[str, ...]) -> None:
-        done = replace(item, state=_STATES[outcome], finished_at=self._work.clock.real_now())
-        done = replace(done, stored=sum(batch.count for batch in commit.batches))
+        done = settled(item, outcome, commit, self._work.clock.real_now())
         self._notes.extend(notes)
         await _persist(lambda: self._work.store.commit(replace(commit, items=(done,))))
-        self._work.emit(
-            ItemSettled(
-                position=item.position,
-                label=item.label,
-                dataset=item.dataset,
-                outcome=outcome.value,
-                stored=done.stored,
-                fetched=done.fetched,
-                requests=done.requests,
-                notes=notes,
-            )
-        )
+        self._tell(Settled(item=done, notes=notes))
 
     async def _fail(self, item: Item, call: Call, error: SourceError) -> None:
         if isinstance(error, Denied):
@@ -287,16 +337,7 @@ class Runner:
             finished_at=self._work.clock.real_now(),
         )
         await _write(self._work.store, failed)
-        self._work.emit(
-            ItemFailed(
-                position=item.position,
-                label=item.label,
-                dataset=item.dataset,
-                kind=error.kind,
-                message=str(error),
-                requests=failed.requests,
-            )
-        )
+        self._tell(Settled(item=failed))
 
 
 async def _write(store: Store, item: Item) -> None:
@@ -326,70 +367,3 @@ def _keeping_coverage(work: Work, commit: Commit) -> Commit:
     }
     new = [h for h in commit.holdings if (h.unit.dataset, h.unit.key) not in held]
     return replace(commit, holdings=new)
-
-
-def commit_of(datasets: Mapping[str, Dataset], call: Call, pages: Sequence[Page], reply: Reply) -> Commit:
-    """What the pages of a call make true together: rows, what derives from them, and coverage. Pure.
-
-    Args:
-        reply: the last one; its time is the commit's.
-    """
-    batches = [batch for page in pages for batch in page.batches]
-    holdings = [holding for page in pages for holding in page.settled]
-    replaced: list[Truth] = []
-    parents = {unit.dataset for unit in call.units}
-    for dataset in datasets.values():
-        if dataset.derived and dataset.derived.parent in parents and batches:
-            children = dataset.derived.derive(batches, reply.at)
-            batches.extend(children)
-            replaced += [_whole(child.record, call) for child in children]
-            holdings += [
-                Holding(
-                    unit=replace(unit, dataset=dataset.name, span=None),
-                    outcome=Outcome.SETTLED,
-                    checked_at=reply.at,
-                    source=call.source,
-                    version=dataset.derived.version,
-                )
-                for unit in call.units
-            ]
-    return Commit(
-        at=reply.at,
-        batches=batches,
-        truths=[truth for page in pages for truth in page.truths],
-        replaced=replaced,
-        holdings=holdings,
-    )
-
-
-def complaints(datasets: Mapping[str, Dataset], commit: Commit, label: str) -> tuple[str, ...]:
-    """What the datasets' own checks say of the rows, one sentence a table; the rows are kept."""
-    found = []
-    for dataset in datasets.values():
-        for batch in commit.batches:
-            if batch.record not in dataset.records:
-                continue
-            said = [text for row in batch.rows for text in dataset.check(batch.record, row)]
-            if said:
-                found.append(
-                    f"{label}: {len(said)} doubtful rows of {table_of(batch.record).name}: {said[0]}"
-                )
-    return tuple(found)
-
-
-def _whole(record: type[Record], call: Call) -> Truth:
-    """All derived rows of the call's companies: what is not derived any more goes."""
-    keys = tuple(int(unit.key) for unit in call.units)
-    (name,) = table_of(record).key[:1]
-    return Truth(record=record, where=(Condition(column=name, op="in", value=keys),))
-
-
-def _outcome(pages: Sequence[Page]) -> Outcome:
-    outcomes = [holding.outcome for page in pages for holding in page.settled]
-    for outcome in (Outcome.PENDING, Outcome.SETTLED):
-        if outcome in outcomes:
-            return outcome
-    return Outcome.NOTHING
-
-
-__all__ = ["BEAT", "GRACE", "Runner", "Work", "commit_of", "items_of"]

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
+from evertape.model.crew import WorkerSeen
+
 
 @dataclass(frozen=True, kw_only=True)
 class JobStarted:
@@ -89,6 +91,13 @@ class CircuitMoved:
 
 
 @dataclass(frozen=True, kw_only=True)
+class WorkersSeen:
+    """How the processes of a job are doing."""
+
+    workers: tuple[WorkerSeen, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class JobFinished:
     """The job ended. `state` is a JobState value."""
 
@@ -106,6 +115,7 @@ Event = (
     | Retrying
     | Waiting
     | CircuitMoved
+    | WorkersSeen
     | JobFinished
 )
 Emit = Callable[[Event], None]

@@ -8,6 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
+from evertape.model.crew import WorkerSeen
 from evertape.model.job import Item, ItemState, Job, JobState, Wish
 from evertape.model.records import Batch, Condition, Record, Row, Truth
 from evertape.model.unit import Holding
@@ -61,6 +62,12 @@ class Ledger(Protocol):
 
     def set_items(self, items: Sequence[Item]) -> None:
         """Write the state of items outside a commit of rows (leases, failures)."""
+
+    def note_workers(self, seen: Sequence[WorkerSeen]) -> None:
+        """Write how the processes of a job are doing, each over what was written of it before."""
+
+    def workers(self, job_id: str) -> list[WorkerSeen]:
+        """How the processes of a job were doing when they were last looked at."""
 
 
 class Store(Ledger, Protocol):

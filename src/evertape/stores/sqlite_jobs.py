@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from evertape.errors import HomeBusy, StoreError, UserError
+from evertape.model.crew import WorkerSeen
 from evertape.model.job import Item, ItemState, Job, JobState, Owner, Wish, runs_already
 from evertape.stores.coding import instant_of, instant_text
 from evertape.stores.sqlite_file import SqliteFile
@@ -25,6 +26,10 @@ _UPSERT_ITEM = (
     f"INSERT INTO sync_items ({', '.join(_ITEM)}) VALUES ({', '.join('?' * len(_ITEM))}) "  # noqa: S608
     "ON CONFLICT (job_id, position) DO UPDATE SET "
     + ", ".join(f"{name} = excluded.{name}" for name in _ITEM[2:])
+)
+_WORKER = tuple(field.name for field in dataclasses.fields(WorkerSeen))
+_UPSERT_WORKER = (
+    f"INSERT OR REPLACE INTO sync_workers ({', '.join(_WORKER)}) VALUES ({', '.join('?' * len(_WORKER))})"  # noqa: S608
 )
 _COUNTS = (
     "UPDATE sync_jobs SET done = (SELECT COUNT(*) FROM sync_items WHERE job_id = id "
@@ -132,6 +137,23 @@ class SqliteJobs(SqliteFile):
         if items:
             with self.writing() as writer:
                 write_items(writer, items)
+
+    def note_workers(self, seen: Sequence[WorkerSeen]) -> None:
+        """Write how the processes of a job are doing, each over what was written of it before."""
+        if seen:
+            with self.writing() as writer:
+                writer.executemany(
+                    _UPSERT_WORKER, [tuple(map(_stored, dataclasses.astuple(worker))) for worker in seen]
+                )
+
+    def workers(self, job_id: str) -> list[WorkerSeen]:
+        """How the processes of a job were doing when they were last looked at."""
+        query = f"SELECT {', '.join(_WORKER)} FROM sync_workers WHERE job_id = ? ORDER BY worker"  # noqa: S608
+        with self.reading() as reader:
+            rows = reader.execute(query, (job_id,)).fetchall()
+        return [
+            WorkerSeen(**{**dict(zip(_WORKER, row, strict=True)), "at": instant_of(row[-1])}) for row in rows
+        ]
 
 
 def write_items(writer: sqlite3.Connection, items: Sequence[Item]) -> None:

@@ -24,7 +24,7 @@ CREATE TABLE facts_packed (
   unit INTEGER NOT NULL,
   reports TEXT NOT NULL,
   PRIMARY KEY (cik, taxonomy, tag, unit)
-) WITHOUT ROWID;
+);
 
 -- A missing start was stored as the day before 0001-01-01.
 INSERT INTO facts_packed (cik, taxonomy, tag, unit, reports)

@@ -1,0 +1,113 @@
+"""What the parent and its worker processes say to each other: pickled values, each behind its length.
+
+Both ends are this program; nothing else writes to the pipes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import pickle
+import struct
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from evertape.model.call import Call
+from evertape.model.crew import Settled
+from evertape.model.job import Item
+from evertape.net.bulk import Bulk, Member
+
+_LENGTH = struct.Struct(">I")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Setup:
+    """What a process needs to begin.
+
+    Attributes:
+        archive: where bodies are kept; None to keep none.
+        lock: a file whose lock orders the processes' commits.
+        memory: bytes of data that the process may have.
+    """
+
+    database: Path
+    plugins: Path
+    archive: Path | None
+    lock: Path
+    bulk: Bulk
+    memory: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Task:
+    """A company to read: its item, its call, and the member that answers it."""
+
+    item: Item
+    call: Call
+    member: Member
+
+
+@dataclass(frozen=True, kw_only=True)
+class Began:
+    """The process is at a company now."""
+
+    position: int
+    label: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Committed:
+    """These are committed; seconds spent since the last frame of this kind."""
+
+    settled: tuple[Settled, ...]
+    busy: float
+    disk: float
+    queue: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finished:
+    """The batch is worked off."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Refused:
+    """The database refused; the process ends."""
+
+    message: str
+
+
+Frame = Began | Committed | Finished | Refused
+
+
+def write(pipe: BinaryIO, value: object) -> None:
+    """Send a value. Raises BrokenPipeError where nobody reads any more."""
+    body = pickle.dumps(value, protocol=pickle.HIGHEST_PROTOCOL)
+    pipe.write(_LENGTH.pack(len(body)) + body)
+    pipe.flush()
+
+
+def read(pipe: BinaryIO) -> object | None:
+    """The next value; None at the end of the pipe."""
+    head = pipe.read(_LENGTH.size)
+    if len(head) < _LENGTH.size:
+        return None
+    (length,) = _LENGTH.unpack(head)
+    body = pipe.read(length)
+    return None if len(body) < length else pickle.loads(body)  # noqa: S301 - our own process wrote it
+
+
+async def receive(pipe: asyncio.StreamReader) -> Frame | None:
+    """The next frame of a process; None once it has ended."""
+    try:
+        (length,) = _LENGTH.unpack(await pipe.readexactly(_LENGTH.size))
+        frame: Frame = pickle.loads(await pipe.readexactly(length))  # noqa: S301 - our own process wrote it
+    except (asyncio.IncompleteReadError, ConnectionError):
+        return None
+    return frame
+
+
+def packed(value: object) -> bytes:
+    """A value as it is sent."""
+    body = pickle.dumps(value, protocol=pickle.HIGHEST_PROTOCOL)
+    return _LENGTH.pack(len(body)) + body

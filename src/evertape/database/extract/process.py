@@ -1,0 +1,244 @@
+"""A worker process: reads companies' facts, derives, and commits by itself. The crew starts it."""
+
+from __future__ import annotations
+
+import fcntl
+import gc
+import os
+import resource
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import BinaryIO
+
+from evertape import catalog
+from evertape.database.extract import frames
+from evertape.database.extract.frames import Task
+from evertape.engine.settling import commit_of, complaints, outcome_of, settled, together
+from evertape.errors import Busy, Malformed, StoreError
+from evertape.formats.xbrl import EXTRACTOR_VERSION
+from evertape.model.call import Reply
+from evertape.model.crew import Settled
+from evertape.model.job import Item, ItemState
+from evertape.model.store import Commit
+from evertape.model.unit import Holding, Outcome, Unit
+from evertape.net.archive import Kept, Shelf
+from evertape.net.bulk import gzip_wrapped
+from evertape.net.http import WireReply
+from evertape.stores.sqlite import SqliteStore
+
+TOGETHER = 6
+"""Companies of one transaction at most: some 60 ms of writing."""
+PATIENCE = 60.0
+"""Seconds for which a write is tried again while somebody else writes."""
+CHECKPOINT = 16_000
+"""Pages of the write-ahead log before they are moved into the database: fewer and larger moves."""
+_COLLECTED = 50
+"""Companies between two collections of cyclic garbage; collecting while facts are read costs a fifth."""
+EXTRACT = "extract"
+
+
+@dataclass
+class _Spent:
+    busy: float = 0.0
+    disk: float = 0.0
+    queue: float = 0.0
+
+
+@dataclass
+class _Waiting:
+    """What is read and not committed yet."""
+
+    commits: list[Commit] = field(default_factory=list)
+    told: list[Settled] = field(default_factory=list)
+    kept: list[Kept] = field(default_factory=list)
+
+
+class Process:
+    """One worker: its own connection, its own descriptor of the bulk file."""
+
+    def __init__(self, setup: frames.Setup, out: BinaryIO) -> None:
+        self._setup = setup
+        self._out = out
+        self._catalog = catalog.find(setup.plugins)
+        self._store = SqliteStore(setup.database, pragmas={"wal_autocheckpoint": CHECKPOINT})
+        self._shelf = Shelf(setup.archive) if setup.archive else None
+        self._lock = os.open(setup.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        self._parent = os.getppid()
+        self._spent = _Spent()
+        self._seen = 0
+
+    def work(self, tasks: Sequence[Task]) -> None:
+        """Work a batch off."""
+        waiting = _Waiting()
+        keys = [task.call.units[0].key for task in tasks]
+        held = self._store.holdings("facts", keys)
+        for task in tasks:
+            frames.write(self._out, frames.Began(position=task.item.position, label=task.item.label))
+            self._one(task, held, waiting)
+            if len(waiting.commits) >= TOGETHER:
+                self._commit(waiting)
+                waiting = _Waiting()
+        self._commit(waiting)
+        frames.write(self._out, frames.Finished())
+
+    def _one(self, task: Task, held: Mapping[str, Holding], waiting: _Waiting) -> None:
+        started = time.perf_counter()
+        disk = self._spent.disk
+        try:
+            reply = self._reply(task)
+            commit, told = self._derived(task, reply, held)
+            if self._shelf is not None and reply.status == 200:
+                with self._timed():
+                    waiting.kept.append(self._shelf.keep(reply))
+        except MemoryError:
+            limit = f"{self._setup.memory / 1e6:.0f} MB"
+            commit, told = _failed(
+                task, "memory", f"{task.member.name} needs more than {limit}; give more with --max-memory"
+            )
+        except (Malformed, ValueError) as error:
+            commit, told = _failed(task, Malformed.kind, str(error))
+        waiting.commits.append(commit)
+        waiting.told.append(told)
+        self._spent.busy += time.perf_counter() - started - (self._spent.disk - disk)
+        self._seen += 1
+        if self._seen % _COLLECTED == 0:
+            gc.collect()
+
+    def _reply(self, task: Task) -> WireReply:
+        """The member as the answer that the source gave when the file was written."""
+        with self._timed():
+            read = self._setup.bulk.read(task.member)
+        return WireReply(
+            call=replace(task.call, url=task.call.url.removeprefix("bulk:")),
+            status=200,
+            headers={"content-encoding": "gzip", "content-type": "application/json"},
+            body=read.body,
+            wire=task.member.packed,
+            at=task.member.modified or datetime.now(UTC),
+            origin="bulk",
+            raw=gzip_wrapped(task.member, read.wire),
+        )
+
+    def _derived(self, task: Task, reply: Reply, held: Mapping[str, Holding]) -> tuple[Commit, Settled]:
+        pages = list(self._catalog.feeds[task.call.feed].read(reply, held))
+        commit = commit_of(self._catalog.datasets, reply.call, pages, reply)
+        notes = tuple(note for page in pages for note in page.notes)
+        notes += complaints(self._catalog.datasets, commit, task.item.label)
+        item = replace(task.item, fetched=reply.wire)
+        done = settled(item, outcome_of(pages), commit, datetime.now(UTC))
+        read = Holding(
+            unit=Unit(EXTRACT, task.call.units[0].key),
+            outcome=Outcome.SETTLED,
+            checked_at=reply.at,
+            source="bulk",
+            version=EXTRACTOR_VERSION,
+            mark=task.member.mark,
+        )
+        whole = replace(commit, holdings=(*commit.holdings, read), items=(done,))
+        return whole, Settled(item=done, notes=notes)
+
+    def _commit(self, waiting: _Waiting) -> None:
+        """Archive first, then the rows: what is settled stands in the archive."""
+        if os.getppid() != self._parent:
+            raise SystemExit(1)
+        if waiting.commits:
+            if self._shelf is not None and waiting.kept:
+                with self._locked():
+                    self._shelf.enter(waiting.kept)
+            started = time.perf_counter()
+            told = self._write(waiting)
+            self._spent.queue += time.perf_counter() - started
+            spent, self._spent = self._spent, _Spent()
+            frames.write(
+                self._out,
+                frames.Committed(settled=tuple(told), busy=spent.busy, disk=spent.disk, queue=spent.queue),
+            )
+
+    def _write(self, waiting: _Waiting) -> list[Settled]:
+        """All in one transaction; one by one where a value of one of them does not fit its column."""
+        try:
+            self._persist(together(waiting.commits))
+            return waiting.told
+        except ValueError:
+            pass
+        told = []
+        for commit, one in zip(waiting.commits, waiting.told, strict=True):
+            try:
+                self._persist(commit)
+                told.append(one)
+            except ValueError as error:
+                failed = _fail(
+                    one.item, Malformed.kind, f"holds a value that does not fit its column: {error}"
+                )
+                self._persist(Commit(at=commit.at, items=(failed,)))
+                told.append(Settled(item=failed))
+        return told
+
+    def _persist(self, commit: Commit) -> None:
+        until = time.monotonic() + PATIENCE
+        while True:
+            try:
+                with self._locked():
+                    self._store.commit(commit)
+                return
+            except Busy:
+                if time.monotonic() > until:
+                    raise
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        """The processes' turn: a lock that wakes the next waiter, where the database's own is polled."""
+        fcntl.flock(self._lock, fcntl.LOCK_EX)
+        try:
+            yield
+        finally:
+            fcntl.flock(self._lock, fcntl.LOCK_UN)
+
+    @contextmanager
+    def _timed(self) -> Iterator[None]:
+        started = time.perf_counter()
+        try:
+            yield
+        finally:
+            self._spent.disk += time.perf_counter() - started
+
+
+def _failed(task: Task, kind: str, message: str) -> tuple[Commit, Settled]:
+    item = _fail(replace(task.item), kind, message)
+    return Commit(at=datetime.now(UTC), items=(item,)), Settled(item=item)
+
+
+def _fail(item: Item, kind: str, message: str) -> Item:
+    return replace(
+        item, state=ItemState.FAILED, error_kind=kind, error=message, stored=0, finished_at=datetime.now(UTC)
+    )
+
+
+def main() -> None:
+    """Work until the parent closes the pipe."""
+    inward, outward = sys.stdin.buffer, sys.stdout.buffer
+    # Whatever prints must not garble the frames.
+    sys.stdout = sys.stderr
+    setup = frames.read(inward)
+    if not isinstance(setup, frames.Setup):
+        return
+    resource.setrlimit(resource.RLIMIT_DATA, (setup.memory, setup.memory))
+    process = Process(setup, outward)
+    gc.collect()
+    gc.freeze()
+    gc.disable()
+    try:
+        while (tasks := frames.read(inward)) is not None:
+            process.work(tasks)  # type: ignore[arg-type]
+    except StoreError as error:
+        frames.write(outward, frames.Refused(message=str(error)))
+    except BrokenPipeError:
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()
