@@ -20,6 +20,8 @@ from aiohttp import web
 from evertape.clock import SystemClock
 from evertape.errors import Malformed, OverBudget, StoreError, Transient
 from evertape.model.call import Call
+from evertape.model.events import Arriving, Event
+from evertape.net.download import TOLD
 from evertape.net.http import Http, WireReply
 from tests.net.test_stack import stack
 from tests.net.world import call, serving, serving_bytes
@@ -88,9 +90,12 @@ class Place:
     def partial(self) -> Path:
         return self.home / f"{INTO}.partial"
 
-    async def send(self, wanted: Call | None = None, **more: Any) -> WireReply:
+    async def send(
+        self, wanted: Call | None = None, events: list[Event] | None = None, **more: Any
+    ) -> WireReply:
         """Send with a client of its own, as the next process would."""
         client = Http(SystemClock(), reroute=self.base, home=self.home, **more)
+        client.on_event = (events if events is not None else []).append
         try:
             return await client.send(wanted or call(into=INTO))
         finally:
@@ -135,6 +140,7 @@ async def test_a_body_lies_whole_in_the_home_and_not_in_the_answer(tmp_path: Pat
 
 async def test_memory_stays_flat(tmp_path: Path) -> None:
     block = bytes(1 << 18)
+    events: list[Event] = []
 
     async def answer(request: web.Request) -> web.StreamResponse:
         response = web.StreamResponse()
@@ -148,12 +154,15 @@ async def test_memory_stays_flat(tmp_path: Path) -> None:
         await there.send(call("warm", into="warm.bin"))
         tracemalloc.start()
         try:
-            reply = await there.send(call(into="large.bin"))
+            reply = await there.send(call(into="large.bin", label="large"), events)
             _, most = tracemalloc.get_traced_memory()
         finally:
             tracemalloc.stop()
     assert reply.wire == (tmp_path / "large.bin").stat().st_size == 400 * len(block)
     assert most < 8_000_000
+    told = [event.bytes for event in events if isinstance(event, Arriving) and event.label == "large"]
+    assert told == sorted(set(told))
+    assert 20 <= len(told) <= 400 * len(block) / TOLD
 
 
 @pytest.mark.parametrize(

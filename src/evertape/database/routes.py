@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
 
@@ -15,7 +14,6 @@ from evertape.errors import HomeBusy, Malformed, UserError
 from evertape.model.call import Call
 from evertape.model.dataset import Asked
 from evertape.model.plan import Plan
-from evertape.model.unit import Holding
 
 _STOPPED = ("interrupted", "cancelled", "running", "paused")
 
@@ -55,7 +53,7 @@ async def follow(bench: Bench, job_id: str, plan: Plan, done: report.JobReport) 
             break
         asked = bench.survey.named([unit.key for unit in call.units], plan.options)
         if failed is None:
-            parts += await _extracted(bench, job_id, call, asked)
+            parts.append(await _extracted(bench, job_id, call, asked))
         if parts[-1].state in _STOPPED:
             break
         standings = bench.survey.standings(bench.survey.target(step.dataset), asked)
@@ -65,28 +63,18 @@ async def follow(bench: Bench, job_id: str, plan: Plan, done: report.JobReport) 
     return report.summed(parts)
 
 
-async def _extracted(bench: Bench, job_id: str, call: Call, asked: Asked) -> list[report.JobReport]:
-    path = bench.home / call.into
-    made = datetime.fromtimestamp(path.stat().st_mtime, tz=UTC)
-    held = bench.survey.holdings(call.units[0].dataset)
-    keys = tuple(unit.key for unit in call.units if _older(held.get(unit.key), made))
-    if not keys:
-        return []
-    options = ExtractOptions(path=path, keys=keys)
+async def _extracted(bench: Bench, job_id: str, call: Call, asked: Asked) -> report.JobReport:
+    """Companies of which something newer than the file is held are left out there, and go single."""
+    options = ExtractOptions(path=bench.home / call.into, keys=tuple(unit.key for unit in call.units))
     try:
         done = await bench.extract(options, parent=job_id, labels=asked.companies)
     except HomeBusy:
         raise
     except UserError as error:
-        failure = report.Failure(label=call.label, key=call.into, kind="malformed", message=str(error))
-        return [report.failed(job_id, failure)]
+        failure = report.Failure(label=call.label, key=call.into, kind=Malformed.kind, message=str(error))
+        return report.failed(job_id, failure)
     # These bytes came over the wire with the file, which has counted them.
-    return [replace(done, bytes=0)]
-
-
-def _older(held: Holding | None, made: datetime) -> bool:
-    """Whether what is held of a company may be older than the file: newer rows are not overwritten."""
-    return held is None or held.checked_at < made
+    return replace(done, bytes=0)
 
 
 __all__ = ["Bench", "follow"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 
@@ -18,7 +18,7 @@ from evertape.model.dataset import Asked, Dataset, Evidence
 from evertape.model.plan import Plan
 from evertape.model.records import Condition, Row, table_of
 from evertape.model.store import Store
-from evertape.model.unit import Holding, Outcome, Standing
+from evertape.model.unit import Outcome, Standing
 
 _PRESENT = Condition(column="absent_at", op="is null")
 
@@ -98,15 +98,9 @@ class Survey:
             },
             bandwidth=self._bandwidth,
             choice=options.get("route", "auto"),
-            sizes=self._sizes(),
+            sizes=_sizes(self._store, self._catalog.feeds),
         )
         return planner.make_plan(target, standings, feeds, roads, options, __version__)
-
-    def _sizes(self) -> dict[str, int]:
-        """Bytes of a feed's last file, of feeds that send files."""
-        held = {name: self._store.holdings(name).values() for name in self._catalog.feeds}
-        sizes = {name: max((h.size or 0 for h in found), default=0) for name, found in held.items()}
-        return {name: size for name, size in sizes.items() if size}
 
     def judge(self, target: str, chosen: Selection | None, heard: Heard) -> report.Check:
         """Everybody chosen (or held, where nobody is), with the report and the plan."""
@@ -161,10 +155,6 @@ class Survey:
         companies = selection.everybody(keys, self.listings(), self.names())
         return Asked(companies=companies, scope="held", since=since)
 
-    def holdings(self, dataset: str) -> Mapping[str, Holding]:
-        """Coverage of a dataset by key."""
-        return self._store.holdings(dataset)
-
     def named(self, keys: Sequence[str], options: Mapping[str, Any]) -> Asked:
         """Companies by CIK, under the options of a plan."""
         since = date.fromisoformat(options.get("since") or selection.DEFAULT_SINCE.isoformat())
@@ -205,3 +195,10 @@ class Survey:
             note = f"read through {through.isoformat()}"
             states.append(report.SourceState(name="EDGAR index", state="ok", note=note))
         return states
+
+
+def _sizes(store: Store, feeds: Iterable[str]) -> dict[str, int]:
+    """Bytes of a feed's last file, of feeds that send files: these are held under the feed's own name."""
+    held = {name: store.holdings(name).values() for name in feeds}
+    sizes = {name: max((h.size or 0 for h in found), default=0) for name, found in held.items()}
+    return {name: size for name, size in sizes.items() if size}

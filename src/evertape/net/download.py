@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from evertape.errors import Malformed, OverBudget, Transient
 from evertape.model.call import Call
+from evertape.model.events import Arriving, Emit
 from evertape.net.landing import Landing, Origin, said
 
 if TYPE_CHECKING:
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 FAR = 3
 """A body of more than this many times its planned bytes is not fetched."""
 CHUNK = 1 << 18
+TOLD = 4_000_000
+"""Bytes after which it is told anew how far a body is."""
 _PEEK = 64
 """Bytes by which a page for people is told from the file."""
 _MOST_PAGE = 1 << 20
@@ -35,10 +38,11 @@ class Received:
 class Download:
     """One request for a body that goes to disk: what to ask, and what to do with the answer."""
 
-    def __init__(self, call: Call, landing: Landing, received: Received) -> None:
+    def __init__(self, call: Call, landing: Landing, received: Received, emit: Emit) -> None:
         self._call = call
         self._landing = landing
         self._received = received
+        self._emit = emit
         self._known, self._have = landing.known(call.url)
 
     @property
@@ -84,7 +88,7 @@ class Download:
         self._afford(origin.length)
         file = self._landing.go_on(start) if start else self._landing.begin(origin)
         try:
-            size = await self._stream(response, file, head, start)
+            size = await self._stream(response, file, head, (start, origin.length))
         finally:
             os.close(file)
         await self._complete(origin, size)
@@ -121,8 +125,16 @@ class Download:
                 "of the plan; check again for a new plan"
             )
 
-    async def _stream(self, response: aiohttp.ClientResponse, file: int, head: bytes, size: int) -> int:
-        """Write as it comes; returns the partial's bytes."""
+    async def _stream(
+        self, response: aiohttp.ClientResponse, file: int, head: bytes, place: tuple[int, int | None]
+    ) -> int:
+        """Write as it comes; returns the partial's bytes.
+
+        Args:
+            place: bytes that were there, and those of the whole.
+        """
+        size, total = place
+        told = size
         if head:
             self._received.bytes += len(head)
             self._landing.write(file, head)
@@ -133,6 +145,9 @@ class Download:
             self._afford(size)
             # Not in a thread: a cancelled wait would leave it writing to a file that is closed.
             self._landing.write(file, chunk)
+            if size - told >= TOLD:
+                told = size
+                self._emit(Arriving(label=self._call.label or self._call.url, bytes=size, total=total))
         return size
 
     async def _complete(self, origin: Origin, size: int | None) -> None:

@@ -15,6 +15,7 @@ from isal import isal_zlib
 from evertape.clock import Clock
 from evertape.errors import Malformed, SourceError, Transient
 from evertape.model.call import Call, Reply
+from evertape.model.events import Emit
 from evertape.net.download import Download, Received
 from evertape.net.landing import Landing
 
@@ -79,6 +80,7 @@ class Http:
         self._reroute = reroute
         self._jitter = jitter
         self._home = home
+        self.on_event: Emit = lambda _event: None
         self._session: aiohttp.ClientSession | None = None
 
     async def send(self, call: Call, arrived: Callable[[], None] = lambda: None) -> WireReply:
@@ -94,7 +96,9 @@ class Http:
         url = address(call, self._reroute)
         received = Received()
         landing = self._landing(call)
-        download = await asyncio.to_thread(Download, call, landing, received) if landing else None
+        download = (
+            await asyncio.to_thread(Download, call, landing, received, self.on_event) if landing else None
+        )
         if self._jitter:
             await self._clock.sleep(random.uniform(0.0, self._jitter))  # noqa: S311
         began = self._clock.instant()

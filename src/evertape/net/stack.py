@@ -66,6 +66,7 @@ def build(
         jitter=options.jitter,
         home=options.home,
     )
+    http.on_event = emit
     gate_options = GateOptions(
         path=options.gate_path, rates=options.rates, reroute=options.reroute, breaker=options.breaker
     )

@@ -7,6 +7,7 @@ import threading
 from collections import Counter, OrderedDict
 from collections.abc import Iterable, Iterator
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from typing import Any
 
 from isal import igzip
@@ -46,7 +47,7 @@ class Market:
         self._asked: Counter[int] = Counter()
         self._held: OrderedDict[object, Body] = OrderedDict()
         self._held_bytes = 0
-        self._night: tuple[date, Body] | None = None
+        self._nightly = archive.Nightly()
         self._rows: dict[tuple[int, int], list[Row]] | None = None
 
     @property
@@ -112,7 +113,7 @@ class Market:
                 year, quarter = int(found[1]), int(found[2])
             return self._full_index(year, quarter, found[3], zipped=found[4] == "gz")
         if path == archive.PATH:
-            return self._bulk()
+            return self._nightly.of(self._today, partial(_members, self.profiles))
         if found := _DAILY.fullmatch(path):
             return self._daily(int(found[1]), int(found[2]), found[3])
         return None
@@ -153,14 +154,6 @@ class Market:
         if "facts-lag" not in profile.traps or self._asked[profile.cik] > LAG_REQUESTS:
             return []
         return [f for f in company.filings if f.in_facts and f.filed > self._today - LAG]
-
-    def _bulk(self) -> Body:
-        """Made in the night before today: what was published by the evening before."""
-        if self._night is None or self._night[0] != self._today:
-            evening = self._today - timedelta(days=1)
-            made = datetime(self._today.year, self._today.month, self._today.day, 7, 11, 2, tzinfo=UTC)
-            self._night = self._today, archive.companyfacts(_members(self.profiles, evening), made)
-        return self._night[1]
 
     def _by_quarter(self) -> dict[tuple[int, int], list[Row]]:
         if self._rows is None:
