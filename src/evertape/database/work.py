@@ -9,6 +9,7 @@ from typing import Any
 
 from evertape.catalog import Catalog
 from evertape.clock import Clock
+from evertape.database.held import HeldRows
 from evertape.engine import report
 from evertape.engine.runner import Runner, Work, items_of
 from evertape.errors import HomeBusy, UserError
@@ -151,7 +152,7 @@ class Workshop:
         planned = plan.cost.bytes
         work = Work(
             store=self._store,
-            transport=self._transport(),
+            transport=HeldRows(self._transport(), self._store, self._catalog.datasets, self._clock),
             datasets=self._catalog.datasets,
             feeds=self._catalog.feeds,
             clock=self._clock,
