@@ -23,7 +23,7 @@ from evertape.model.feed import Feed, Page, Source
 from evertape.model.plan import Plan
 from evertape.model.records import Column, table_of
 from evertape.model.unit import Holding, Outcome, Standing
-from evertape.sources import held
+from evertape.sources.held import pack
 from tests.conformance.answers import CONSTITUENTS, LISTING, TICKERS, index
 from tests.conformance.worlds import CATALOG, NOW, rounds
 
@@ -47,7 +47,7 @@ FACTS = json.dumps(
 ).encode()
 SHORTS = json.dumps({"cik": 320193, "rows": [["2026-06-15", 100]], "next": None}).encode()
 INDEX = index("July 8, 2026", "320193|Apple Inc.|10-Q|2026-07-08|edgar/data/320193/0000320193-26-000070.txt")
-HELD = held.pack(
+HELD = pack(
     {
         "facts": [
             (320193, "us-gaap", tag, "USD", '[[20000,19910,1.5,20030,724000081,"10-Q"]]') for tag in FLOWS

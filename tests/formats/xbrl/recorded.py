@@ -70,16 +70,16 @@ class Recorded:
         return f'{json.dumps(self._head)[:-1]},"facts":{{{",".join(taxonomies)}}}}}'.encode()
 
     def days(self, seed: int, count: int) -> list[date]:
-        """Random days over the company's history: any day, and as often one on which it filed."""
+        """Random days over the company's history: any one, one on which it filed, the day before one."""
         chosen = random.Random(f"{self.cik} {seed}")
         filed = sorted({filing.filed for filing in self.facts.filings.values()})
-        first, length = filed[0] - timedelta(days=30), (filed[-1] - filed[0]).days + 60
-        return [
-            chosen.choice(filed)
-            if chosen.random() < 0.5
-            else first + timedelta(days=chosen.randrange(length))
-            for _ in range(count)
-        ]
+        length = (filed[-1] - filed[0]).days + 60
+        kinds = (
+            lambda: filed[0] + timedelta(days=chosen.randrange(length) - 30),
+            lambda: chosen.choice(filed),
+            lambda: chosen.choice(filed) - timedelta(days=1),
+        )
+        return [kinds[number % 3]() for number in range(count)]
 
 
 def _unit(name: str, values: list[dict[str, Any]]) -> _Unit:

@@ -23,11 +23,11 @@ COMPARED = [name for name in HEAD if name not in (*FILING, "known_to")]
 
 def _cells(told: Statements, chosen: random.Random) -> list[tuple[str, date, str, str]]:
     """Some cells of the rows, null or not."""
-    cells = []
-    for statement, rows in told.rows.items():
-        for row in chosen.sample(rows, min(CELLS // 3, len(rows))):
-            cells.append((statement, row[1], row[2], chosen.choice(COLUMNS[statement])))
-    return cells
+    return [
+        (statement, row[1], row[2], chosen.choice(COLUMNS[statement]))
+        for statement, rows in told.rows.items()
+        for row in chosen.sample(rows, min(CELLS // 3, len(rows)))
+    ]
 
 
 def _look_ahead(company: Recorded) -> list[str]:
