@@ -55,14 +55,21 @@ def _dataset(db: Database, name: str, as_json: bool) -> int:
     for holding in held.values():
         outcomes[holding.outcome.value] = outcomes.get(holding.outcome.value, 0) + 1
     latest = max((h.checked_at for h in held.values()), default=None)
+    told: dict[str, object] = {"dataset": name, "rows": counts, "units": outcomes, "last_update": latest}
+    behind = 0
+    if dataset.on_request:
+        behind = sum(standing.unit is not None for standing in db.status(name).standings)
+        told["behind"] = behind
     if as_json:
-        print_json({"dataset": name, "rows": counts, "units": outcomes, "last_update": latest})
+        print_json(told)
         return 0
     console = show.answer()
     console.print(f"{name}: {dataset.doc}")
     show.rows(console, ("table", "rows"), list(counts.items()))
     console.print("units: " + (", ".join(f"{n} {o}" for o, n in outcomes.items()) or "none"))
     console.print(f"last update {moment(latest)}")
+    if behind:
+        console.print(f"{behind} companies are behind what is held; run: evertape refresh {name}")
     return 0
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 from typing import Protocol
 
 from evertape.database.extract import ExtractOptions
 from evertape.database.survey import Survey
-from evertape.engine import report
+from evertape.engine import report, selection
 from evertape.errors import HomeBusy, Malformed, UserError
 from evertape.model.call import Call
 from evertape.model.dataset import Asked
@@ -51,7 +52,7 @@ async def follow(bench: Bench, job_id: str, plan: Plan, done: report.JobReport) 
         failed = next((f for f in done.failures if f.label == call.label), None)
         if parts[-1].state in _STOPPED or (failed and failed.kind != Malformed.kind):
             break
-        asked = bench.survey.named([unit.key for unit in call.units], plan.options)
+        asked = _asked(bench.survey, call, plan)
         if failed is None:
             parts.append(await _extracted(bench, job_id, call, asked))
         if parts[-1].state in _STOPPED:
@@ -75,6 +76,14 @@ async def _extracted(bench: Bench, job_id: str, call: Call, asked: Asked) -> rep
         return report.failed(job_id, failure)
     # These bytes came over the wire with the file, which has counted them.
     return replace(done, bytes=0)
+
+
+def _asked(survey: Survey, call: Call, plan: Plan) -> Asked:
+    """A file's companies, under the options of its plan."""
+    since = date.fromisoformat(plan.options.get("since") or selection.DEFAULT_SINCE.isoformat())
+    keys = [unit.key for unit in call.units]
+    companies = selection.everybody(keys, survey.listings(), survey.names())
+    return Asked(companies=companies, scope=plan.options.get("scope", "symbols"), since=since)
 
 
 __all__ = ["Bench", "follow"]

@@ -158,6 +158,8 @@ def _seconds(route: _Route) -> str:
 
 def _cost(feed: Feed, calls: Sequence[Call], roads: Roads) -> Cost:
     """Requests at the source's rate, then bytes over the line, then working off the units."""
+    if feed.computing is not None:
+        return Cost(seconds=round(len(calls) * feed.computing, 1))
     size = roads.sizes.get(feed.name, feed.size)
     bytes_ = sum(size if call.size is None else call.size for call in calls)
     units = sum(len(call.units) for call in calls)

@@ -18,7 +18,7 @@ class Call:
     Attributes:
         source: whose limits, credentials and refusals apply.
         feed: who reads the answer.
-        url: its scheme picks the bottom of the stack: https, file or archive.
+        url: its scheme picks the bottom of the stack: https, file, archive or held.
         units: the coverage this call answers.
         size: bytes on the wire expected; None where unknown.
         archive: whether the body is kept, so that `rebuild` can read it again.
@@ -53,7 +53,7 @@ class Reply:
         at: when the headers arrived, aware UTC, on the clock that may be pretended.
         attempts: requests sent for it.
         elapsed: seconds on the wire of the last attempt.
-        origin: "wire" or "archive".
+        origin: "wire", "archive" or "held".
         path: the file that a call with `into` filled; its body is empty then, and content-length in
             the headers is the file's. Status 304 says that the file lay there and is still right.
     """

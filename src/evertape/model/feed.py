@@ -14,12 +14,17 @@ from evertape.model.unit import Holding, Standing
 
 @dataclass(frozen=True, kw_only=True)
 class Page:
-    """A part of an answer: rows, coverage they settle, and what else must be asked."""
+    """A part of an answer: rows, coverage they settle, and what else must be asked.
+
+    Attributes:
+        replaced: derived rows under these conditions that the batches omit are deleted.
+    """
 
     batches: tuple[Batch, ...] = ()
     settled: tuple[Holding, ...] = ()
     calls: tuple[Call, ...] = ()
     truths: tuple[Truth, ...] = ()
+    replaced: tuple[Truth, ...] = ()
     notes: tuple[str, ...] = ()
 
 
@@ -34,6 +39,8 @@ class Feed:
         rank: of several feeds for a dataset the lowest is asked first, unless another that can answer
             all of it is cheaper.
         unit_seconds: what working off one unit of an answer takes after the answer has come.
+        computing: seconds of computing that an answer costs where it comes from what is held; such a call
+            is no request.
     """
 
     name: str
@@ -44,6 +51,7 @@ class Feed:
     size: int
     rank: int = 100
     unit_seconds: float = 0.0
+    computing: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
