@@ -50,10 +50,12 @@ class SourceError(EvertapeError):
 
     Attributes:
         kind: stored with the failed item. requests: how many were really sent for it.
+        fetched: bytes on the wire that came before it failed, where they are kept.
     """
 
     kind = "source"
     requests: int = 0
+    fetched: int = 0
 
 
 class Transient(SourceError):

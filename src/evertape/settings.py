@@ -13,6 +13,8 @@ from evertape.clock import end_of_day
 from evertape.errors import UserError
 
 _LOOPBACK = re.compile(r"http://(127\.0\.0\.1|localhost|\[::1\]):\d+")
+BANDWIDTH = 20e6
+"""Bytes a second from the SEC that a plan counts on: a home line of 160 Mbit/s."""
 SECRETS = re.compile(r"(?i)(key|token|secret|password|identity|user_agent)")
 
 
@@ -27,8 +29,10 @@ class Settings:
         now: the pretended instant, UTC; None for the true one.
         rates: requests a window by source, where a setting overrides the source's own.
         credentials: values by environment name; never logged, never stored.
-        timeout: seconds for a whole request. retry_base: seconds before the first retry.
+        timeout: seconds for a whole request; of a body streamed to disk, seconds without a byte.
+        retry_base: seconds before the first retry.
         jitter: most seconds of random delay before a send; for measuring the rate gate.
+        bandwidth: bytes a second that plans count with when they choose a route.
     """
 
     home: Path
@@ -41,6 +45,7 @@ class Settings:
     timeout: float = 30.0
     retry_base: float = 2.0
     jitter: float = 0.0
+    bandwidth: float = BANDWIDTH
 
     @property
     def database(self) -> Path:
@@ -77,6 +82,7 @@ def load(environment: Mapping[str, str] | None = None) -> Settings:
         timeout=_seconds(env, "EVERTAPE_TIMEOUT", 30.0),
         retry_base=_seconds(env, "EVERTAPE_RETRY_BASE", 2.0),
         jitter=_seconds(env, "EVERTAPE_SEND_JITTER", 0.0),
+        bandwidth=_bandwidth(env),
     )
 
 
@@ -126,3 +132,19 @@ def _seconds(env: Mapping[str, str], name: str, default: float) -> float:
     if not 0 <= value < 86_400:
         raise UserError(f"{name} is {text!r}; it must be a number of seconds")
     return value
+
+
+def _bandwidth(env: Mapping[str, str]) -> float:
+    """EVERTAPE_BANDWIDTH, in MB a second, as bytes a second."""
+    text = env.get("EVERTAPE_BANDWIDTH")
+    if not text:
+        return BANDWIDTH
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 < value < 1e6:
+        raise UserError(
+            f"EVERTAPE_BANDWIDTH is {text!r}; it must be a number of megabytes a second, such as 20"
+        )
+    return value * 1e6

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evertape.engine import planner, report
 from evertape.model.plan import Plan
 from evertape.model.unit import Freshness, Standing, Unit
+from evertape.settings import BANDWIDTH
 from evertape.sources import sec
 
 
@@ -30,10 +33,17 @@ def company(number: int, level: Freshness, size: int | None = None, days: int | 
 LEVELS = st.sampled_from(list(Freshness))
 
 
-def plan(standings: list[Standing], setting: int | None = None) -> Plan:
-    rates = {"sec": planner.rate_of(sec.SOURCE, setting)}
+def plan(
+    standings: list[Standing],
+    setting: int | None = None,
+    bandwidth: float = BANDWIDTH,
+    choice: planner.Choice = "auto",
+) -> Plan:
+    roads = planner.Roads(
+        rates={"sec": planner.rate_of(sec.SOURCE, setting)}, bandwidth=bandwidth, choice=choice
+    )
     feeds = {"facts": [feed for feed in sec.FEEDS if feed.dataset == "facts"]}
-    return planner.make_plan("financials", standings, feeds, rates, {"since": "2016-01-01"}, "1")
+    return planner.make_plan("financials", standings, feeds, roads, {"since": "2016-01-01"}, "1")
 
 
 @given(st.lists(st.tuples(LEVELS, st.none() | st.integers(1, 10**6)), max_size=40))
@@ -82,3 +92,92 @@ def test_the_report_counts_every_company_once(levels: list[Freshness]) -> None:
 def test_the_most_stale_are_named_five_and_the_rest_counted() -> None:
     standings = [company(n, Freshness.STALE, days=n) for n in range(8)]
     assert [s.label for s in report.most_stale(standings)[:5]] == ["C7", "C6", "C5", "C4", "C3"]
+
+
+def missing(count: int) -> list[Standing]:
+    return [company(n, Freshness.MISSING) for n in range(1, count + 1)]
+
+
+def test_ten_companies_go_single_and_five_thousand_in_one_file() -> None:
+    (few,) = plan(missing(10)).steps
+    (many,) = plan(missing(5_000)).steps
+    assert (few.feed, few.cost.requests) == ("sec.companyfacts", 10)
+    assert (many.feed, many.cost.requests, many.cost.bytes) == ("sec.bulk", 1, 1_300_000_000)
+    assert {unit for call in many.calls for unit in call.units} == {s.unit for s in missing(5_000)}
+    # 1 / 7.4 s of waiting, 1,300 MB at 20 MB/s, 5,000 companies at 0.02 s.
+    assert many.cost.seconds == 165.1
+
+
+def test_over_a_slow_line_the_file_is_not_worth_it() -> None:
+    (step,) = plan(missing(5_000), bandwidth=0.5e6).steps
+    assert step.feed == "sec.companyfacts"
+
+
+def test_what_was_chosen_is_said_with_what_the_other_would_have_cost() -> None:
+    (few,) = plan(missing(10)).steps
+    assert few.reason == (
+        "10 of facts due: 10 missing; 10 single requests of 1.5 MB (sec.companyfacts), cheaper: about 1 s; "
+        "all in one file of 1,300 MB (sec.bulk) would take about 65 s"
+    )
+    (many,) = plan(missing(5_000)).steps
+    assert many.reason.endswith(
+        "all in one file of 1,300 MB (sec.bulk), cheaper: about 165 s; 5000 single requests of 750.0 MB "
+        "(sec.companyfacts) would take about 713 s; "
+        "what the file lacks or is older than is then fetched one by one"
+    )
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.integers(1, 1_500), st.floats(1e5, 1e9))
+def test_the_chosen_route_is_never_the_dearer_one(count: int, bandwidth: float) -> None:
+    costs = {
+        choice: plan(missing(count), bandwidth=bandwidth, choice=choice).cost.seconds
+        for choice in planner.CHOICES
+    }
+    assert costs["auto"] == min(costs["single"], costs["bulk"])
+
+
+def test_a_person_chooses_the_route_and_the_digest_tells() -> None:
+    bulk, single = plan(missing(10), choice="bulk"), plan(missing(10), choice="single")
+    assert [step.feed for step in bulk.steps] == ["sec.bulk"]
+    assert [step.feed for step in single.steps] == ["sec.companyfacts"]
+    assert "as asked" in bulk.steps[0].reason
+    assert len({bulk.digest, single.digest, plan(missing(10)).digest}) == 3
+
+
+def test_a_feed_that_cannot_answer_all_is_no_route_of_its_own() -> None:
+    """Then feeds are asked in the order of their rank, each for what is left."""
+    (single, bulk) = [feed for feed in sec.FEEDS if feed.dataset == "facts"]
+    half = replace(single, name="half", ask=lambda standings: single.ask(standings[:3]))
+    made = planner.make_plan("x", missing(8), {"facts": [half, bulk]}, planner.Roads(), {}, "1")
+    assert [(step.feed, step.cost.requests) for step in made.steps] == [("half", 3), ("sec.bulk", 1)]
+    assert [len(call.units) for step in made.steps[1:] for call in step.calls] == [5]
+
+
+def test_a_file_is_planned_with_the_size_it_had_the_last_time() -> None:
+    feeds = {"facts": [feed for feed in sec.FEEDS if feed.name == "sec.bulk"]}
+    made = planner.make_plan("x", missing(8), feeds, planner.Roads(sizes={"sec.bulk": 5_000_000}), {}, "1")
+    assert made.cost.bytes == 5_000_000
+    assert [call.size for step in made.steps for call in step.calls] == [5_000_000]
+
+
+def part(**more: Any) -> report.JobReport:
+    given: dict[str, Any] = {
+        "job_id": "a", "state": "done", "processed": 3, "right": 3, "nothing": 1, "pending": 0, "failed": 0,
+        "remaining": 0, "failed_by_kind": {}, "failures": (), "rows": 10, "requests": 3, "bytes": 30,
+        "seconds": 1.5, "finished_at": datetime(2026, 7, 10, tzinfo=UTC),
+    }  # fmt: skip
+    return report.JobReport(**(given | more))
+
+
+def test_jobs_that_followed_each_other_are_reported_as_one() -> None:
+    lost = report.failed(
+        "a", report.Failure(label="f.zip", key="bulk/f.zip", kind="malformed", message="torn")
+    )
+    told = report.summed([part(), part(job_id="b", bytes=5), lost])
+    assert (told.state, told.exit_code, told.job_id) == ("failed", 1, "a")
+    assert (told.processed, told.right, told.failed, told.rows, told.bytes) == (7, 6, 1, 20, 35)
+    assert (told.failed_by_kind, told.failures) == ({"malformed": 1}, lost.failures)
+    assert report.summed([part(), part(job_id="b", state="interrupted")]).exit_code == 130
+    assert report.summed([part(), part(job_id="b", remaining=2)]).job_id == "b"
+    assert report.summed([part()]) == part()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import random
+from typing import Any
 
 import pytest
 from aiohttp import web
@@ -19,7 +20,7 @@ ZIPPED = gzip.compress(BODY)
 URL = "https://example.org/x"
 
 
-def http(base: str, **more: float) -> Http:
+def http(base: str, **more: Any) -> Http:
     return Http(SystemClock(), reroute=base, **more)
 
 

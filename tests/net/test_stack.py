@@ -31,7 +31,13 @@ def headers(credentials: Mapping[str, str]) -> Mapping[str, str]:
     return {"User-Agent": credentials["MADE_UP_IDENTITY"]}
 
 
-def stack(folder: Path, base: str, events: list[Event] | None = None, identity: str = IDENTITY) -> Archive:
+def stack(
+    folder: Path,
+    base: str,
+    events: list[Event] | None = None,
+    identity: str = IDENTITY,
+    home: Path | None = None,
+) -> Archive:
     """The whole stack against a server; the source allows a thousand requests a second."""
     made_up = replace(
         source(Limit(count=1000, seconds=1.0, page="")),
@@ -45,6 +51,7 @@ def stack(folder: Path, base: str, events: list[Event] | None = None, identity: 
         reroute=base,
         retry_base=0.01,
         total_timeout=0.5,
+        home=home,
     )
     return build(
         options,

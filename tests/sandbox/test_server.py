@@ -5,10 +5,13 @@ from __future__ import annotations
 import gzip
 import hashlib
 import http.client
+import io
 import json
+import re
 import subprocess
 import sys
 import time
+import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -177,7 +180,7 @@ def test_requests_are_counted_by_host_kind_and_path(tree: Path) -> None:
         counted = stats_of(url)
         assert counted["requests"] == 3
         assert counted["by_host"] == {"data.sec.gov": 1, "www.sec.gov": 2}
-        assert counted["by_path_kind"] == {"companyfacts": 1, "index": 1, "tickers": 1, "other": 0}
+        assert counted["by_path_kind"] == {"companyfacts": 1, "index": 1, "tickers": 1, "bulk": 0, "other": 0}
         assert counted["bytes"]["companyfacts"] == size
         assert counted["paths"][FACTS] == 1
         assert counted["statuses"] == {"200": 3}
@@ -363,3 +366,63 @@ def test_recorded_facts_are_served_byte_for_byte(shared: Path) -> None:
         )
         listing = json.loads(get(url, "www.sec.gov/Archives/edgar/daily-index/2026/QTR3/index.json").body)
         assert listing["directory"]["item"][-1]["name"] == "master.20260710.idx"
+
+
+BULK = "www.sec.gov/Archives/edgar/daily-index/xbrl/companyfacts.zip"
+
+
+def members(body: bytes) -> dict[str, bytes]:
+    with zipfile.ZipFile(io.BytesIO(body)) as archive:
+        assert archive.testzip() is None
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+def test_all_recorded_companies_come_in_one_file(url: str) -> None:
+    whole = get(url, BULK, Accept_Encoding="gzip")
+    assert (whole.status, whole.headers["content-type"]) == (200, "application/zip")
+    assert "content-encoding" not in whole.headers
+    assert {name: json.loads(body) for name, body in members(whole.body).items()} == {
+        "CIK0000000001.json": DOCUMENT
+    }
+    head = get(url, BULK, method="HEAD")
+    assert (head.headers["content-length"], head.body) == (str(len(whole.body)), b"")
+    assert get(url, BULK, If_None_Match=whole.headers["etag"]).status == 304
+    for validator in (whole.headers["etag"], whole.headers["last-modified"]):
+        rest = get(url, BULK, Range="bytes=100-", If_Range=validator)
+        assert (rest.status, rest.body) == (206, whole.body[100:])
+    changed = get(url, BULK, Range="bytes=100-", If_Range='"another"')
+    assert (changed.status, changed.body) == (200, whole.body)
+
+
+def test_the_markets_file_is_the_same_each_time_and_of_the_evening_before() -> None:
+    answers = []
+    for _ in range(2):
+        with running(SandboxOptions(market=12, seed=3)) as url:
+            answers.append(get(url, BULK))
+            assert stats_of(url)["by_path_kind"]["bulk"] == 1
+            assert stats_of(url)["bytes"]["bulk"] == len(answers[0].body)
+            single = [cik for cik in _ciks(url) if get(url, _facts(cik)).status == 200]
+    assert answers[0].body == answers[1].body
+    assert answers[0].headers["last-modified"] == "Tue, 30 Jun 2026 07:11:02 GMT"
+    found = members(answers[0].body)
+    assert set(found) == {f"CIK{cik:010d}.json" for cik in single}
+    assert all(filed < "2026-06-30" for body in found.values() for filed in _filed(body))
+
+
+def _ciks(url: str) -> list[int]:
+    return [company["cik"] for company in json.loads(get(url, "_sandbox/companies").body)]
+
+
+def _facts(cik: int) -> str:
+    return f"data.sec.gov/api/xbrl/companyfacts/CIK{cik:010d}.json"
+
+
+def _filed(body: bytes) -> list[str]:
+    return re.findall(r'"filed": ?"([-0-9]+)"', body.decode())
+
+
+def test_faults_apply_to_the_file(tree: Path) -> None:
+    with faulty(tree, {"kind": "cut", "mode": "length", "match": f"*{BULK[-20:]}", "count": 1}) as url:
+        with pytest.raises(http.client.IncompleteRead):
+            get(url, BULK)
+        assert members(get(url, BULK).body)

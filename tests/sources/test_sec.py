@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -341,3 +342,28 @@ def test_the_declared_identity_is_the_user_agent() -> None:
     told = {"EDGAR_IDENTITY": "Ada Lovelace ada@example.org", "SEC_USER_AGENT": "other"}
     assert sec.headers(told) == {"User-Agent": "Ada Lovelace ada@example.org"}
     assert sec.headers({"SEC_USER_AGENT": "other"}) == {"User-Agent": "other"}
+
+
+def test_one_call_asks_for_the_file_with_all_companies() -> None:
+    due = [
+        Standing(dataset="facts", key=key, level=Freshness.MISSING, unit=Unit("facts", key))
+        for key in ("0000320193", "0000037996")
+    ]
+    (call,) = sec.ask_bulk(due)
+    assert call.url == "https://www.sec.gov/Archives/edgar/daily-index/xbrl/companyfacts.zip"
+    assert (call.into, call.archive, call.conditional) == ("bulk/companyfacts.zip", False, False)
+    assert call.units == tuple(standing.unit for standing in due)
+
+
+def test_the_file_is_settled_as_itself_and_its_companies_stay_due() -> None:
+    told = reply("", headers={"content-length": "1234", "etag": '"7"'})
+    page = one(sec.read_bulk(replace(told, path=Path("companyfacts.zip"), status=304), {}))
+    (held,) = page.settled
+    assert (held.unit, held.size, held.mark) == (Unit("sec.bulk", "companyfacts.zip"), 1234, '"7"')
+    assert not page.batches
+    assert not page.truths
+
+
+def test_a_file_that_the_sec_does_not_have_is_malformed() -> None:
+    with pytest.raises(Malformed, match=r"has no file https://www.sec.gov/file \(status 403\)"):
+        list(sec.read_bulk(reply("<?xml?>", 403), {}))

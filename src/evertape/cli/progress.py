@@ -12,6 +12,7 @@ from rich.markup import escape
 
 from evertape.cli.options import duration, megabytes
 from evertape.model.events import (
+    Arriving,
     CircuitMoved,
     Event,
     ItemFailed,
@@ -38,13 +39,15 @@ class Progress:
     def __init__(self) -> None:
         self.total = self.done = self.failed = self.fetched = 0
         self.flying: dict[int, str] = {}
-        self.trouble = ""
+        self.trouble = self.arriving = ""
         self.started = time.monotonic()
 
     def fold(self, event: Event) -> None:
         """Take one event into account."""
         if isinstance(event, JobStarted):
             self.total, self.started = event.total, time.monotonic()
+            self.done = self.failed = 0
+            self.arriving = ""
         elif isinstance(event, ItemStarted):
             self.flying[event.position] = event.label
         elif isinstance(event, ItemSettled):
@@ -54,6 +57,9 @@ class Progress:
         elif isinstance(event, ItemFailed):
             self.flying.pop(event.position, None)
             self.failed += 1
+        elif isinstance(event, Arriving):
+            of = f" of {megabytes(event.total)}" if event.total else ""
+            self.arriving = f"; {megabytes(event.bytes)}{of} of {event.label} are here"
         elif isinstance(event, WorkersSeen):
             self.flying = {w.worker: w.current for w in event.workers if w.current}
         elif isinstance(event, Waiting):
@@ -72,7 +78,7 @@ class Progress:
         more = f" +{len(self.flying) - 6}" if len(self.flying) > 6 else ""
         text = (
             f"{settled}/{self.total} done, {self.failed} failed, {rate:.1f}/s, {left} left, "
-            f"{megabytes(self.fetched)}; in flight: {flying}{more}"
+            f"{megabytes(self.fetched)}; in flight: {flying}{more}{self.arriving}"
         )
         return f"{text}\n{self.trouble}" if self.trouble else text
 

@@ -11,6 +11,7 @@ from evertape.cli import show
 from evertape.cli.options import common, print_json, selectors, workers
 from evertape.cli.progress import shown
 from evertape.cli.session import opened, run
+from evertape.engine.planner import CHOICES
 from evertape.errors import NotConfirmed
 
 if TYPE_CHECKING:
@@ -23,6 +24,13 @@ if TYPE_CHECKING:
 @selectors
 @workers
 @common
+@click.option(
+    "--route",
+    type=click.Choice(CHOICES),
+    default="auto",
+    show_default=True,
+    help="One request a company, one file with all companies, or what is cheaper.",
+)
 @click.option("--yes", is_flag=True, help="Fetch without asking.")
 @click.option("--check", "check_only", is_flag=True, help="Check and show the plan, then stop.")
 def refresh(
@@ -43,7 +51,9 @@ def refresh(
     if said["symbols"] and said["scope"]:
         raise click.UsageError("--symbols and --scope exclude each other; give one")
     with opened(log_level=log_level) as db:
-        chosen = Selection(symbols=said["symbols"] or (), scope=said["scope"], since=said["since"])
+        chosen = Selection(
+            symbols=said["symbols"] or (), scope=said["scope"], since=said["since"], route=said["route"]
+        )
         console = show.talk()
         with shown(db, console, quiet=as_json):
             checked = run(db, db.check(target, chosen))

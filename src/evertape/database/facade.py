@@ -61,7 +61,8 @@ class Database(AbstractContextManager["Database"]):
         self.on_event: Callable[[Event], None] = lambda _event: None
         self._transport = transport
         self._workshop: Workshop | None = None
-        self.survey = Survey(self.store, self.catalog, self.clock, _limits(self.settings, self.catalog))
+        limits = _limits(self.settings, self.catalog)
+        self.survey = Survey(self.store, self.catalog, self.clock, limits, settings.bandwidth)
         if not read_only:
             self.store.migrate(self.catalog.records, rebuildable=self.catalog.rebuildable)
 
@@ -138,7 +139,7 @@ class Database(AbstractContextManager["Database"]):
         """Check, then fetch what is due without asking; None where all is current.
 
         Args:
-            chosen: symbols, scope, since as in `Selection`.
+            chosen: symbols, scope, since, route as in `Selection`.
         """
 
         async def both() -> report.JobReport | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 from typing import Any
 
@@ -25,11 +25,12 @@ _PRESENT = Condition(column="absent_at", op="is null")
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Selection:
-    """What a person selects with --symbols, --scope and --since."""
+    """What a person selects with --symbols, --scope, --since and --route."""
 
     symbols: tuple[str, ...] = ()
     scope: str | None = None
     since: date = selection.DEFAULT_SINCE
+    route: planner.Choice = "auto"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -47,13 +48,17 @@ class Survey:
 
     Args:
         limits: requests a window by source, where a setting overrides the source's own.
+        bandwidth: bytes a second that plans count with.
     """
 
-    def __init__(self, store: Store, catalog: Catalog, clock: Clock, limits: dict[str, int]) -> None:
+    def __init__(
+        self, store: Store, catalog: Catalog, clock: Clock, limits: dict[str, int], bandwidth: float
+    ) -> None:
         self._store = store
         self._catalog = catalog
         self._clock = clock
         self._limits = limits
+        self._bandwidth = bandwidth
 
     def target(self, name: str) -> tuple[Dataset, ...]:
         """The datasets behind a target. Raises UserError with those that exist."""
@@ -90,10 +95,17 @@ class Survey:
         return standings
 
     def plan(self, target: str, standings: Sequence[Standing], options: dict[str, Any]) -> Plan:
-        """What mends the due ones."""
+        """What mends the due ones. The option `route` says how, where there are several ways."""
         feeds = {name: self._catalog.feeds_of(name) for name in self._catalog.datasets}
-        rates = {s.name: planner.rate_of(s, self._limits.get(s.name)) for s in self._catalog.sources.values()}
-        return planner.make_plan(target, standings, feeds, rates, options, __version__)
+        roads = planner.Roads(
+            rates={
+                s.name: planner.rate_of(s, self._limits.get(s.name)) for s in self._catalog.sources.values()
+            },
+            bandwidth=self._bandwidth,
+            choice=options.get("route", "auto"),
+            sizes=_sizes(self._store, self._catalog.feeds),
+        )
+        return planner.make_plan(target, standings, feeds, roads, options, __version__)
 
     def plan_again(self) -> Plan:
         """What builds anew, whatever it is made of, all that was once built on request."""
@@ -127,7 +139,12 @@ class Survey:
             notes=heard.notes,
         )
         told = report.check_report(standings, seen)
-        plan = self.plan(target, standings, {"scope": asked.scope, "since": since.isoformat()})
+        options = {
+            "scope": asked.scope,
+            "since": since.isoformat(),
+            "route": chosen.route if chosen else "auto",
+        }
+        plan = self.plan(target, standings, options)
         return report.Check(report=told, standings=tuple(standings), plan=plan)
 
     def listings(self) -> list[Row]:
@@ -199,3 +216,10 @@ class Survey:
             note = f"read through {through.isoformat()}"
             states.append(report.SourceState(name="EDGAR index", state="ok", note=note))
         return states
+
+
+def _sizes(store: Store, feeds: Iterable[str]) -> dict[str, int]:
+    """Bytes of a feed's last file, of feeds that send files: these are held under the feed's own name."""
+    held = {name: store.holdings(name).values() for name in feeds}
+    sizes = {name: max((h.size or 0 for h in found), default=0) for name, found in held.items()}
+    return {name: size for name, size in sizes.items() if size}

@@ -9,8 +9,10 @@ from typing import Any
 
 from evertape.catalog import Catalog
 from evertape.clock import Clock
+from evertape.database import routes
 from evertape.database.extract import ExtractOptions, options_of
 from evertape.database.held import HeldRows
+from evertape.database.survey import Survey
 from evertape.engine import report
 from evertape.engine.runner import Runner, Work, items_of
 from evertape.errors import HomeBusy, Unavailable, UserError
@@ -44,6 +46,8 @@ class Workshop:
         transport: Transport | None,
         limits: dict[str, int],
     ) -> None:
+        self.home = settings.home
+        self.survey = Survey(store, catalog, clock, limits, settings.bandwidth)
         self._settings = settings
         self._catalog = catalog
         self._store = store
@@ -75,7 +79,7 @@ class Workshop:
         if options_of(plan) is None:
             self._transport()
         self._store.create_job(job, items_of(job.id, plan), living)
-        return await self._drive(job, plan, workers)
+        return await routes.follow(self, job.id, plan, await self._drive(job, plan, workers))
 
     async def resume(self, job_id: str | None, workers: int) -> report.JobReport:
         """Go on with an interrupted job; the latest one where none is named."""
@@ -94,7 +98,7 @@ class Workshop:
         if options_of(plan) is None:
             self._transport()
         self._store.take_job(taken, living)
-        return await self._drive(taken, plan, workers)
+        return await routes.follow(self, job.id, plan, await self._drive(taken, plan, workers))
 
     def _resumable(self, job_id: str | None) -> Job:
         if job_id is not None:
@@ -214,6 +218,7 @@ class Workshop:
             stack.NetOptions(
                 gate_path=settings.state / "gate.db",
                 archive_dir=settings.archive,
+                home=settings.home,
                 reroute=settings.sandbox,
                 connect_timeout=settings.connect_timeout,
                 total_timeout=settings.timeout,

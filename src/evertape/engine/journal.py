@@ -10,7 +10,17 @@ from pathlib import Path
 import structlog
 
 from evertape.errors import StoreError
-from evertape.model.events import CircuitMoved, Emit, Event, ItemFailed, Retrying, Sent, Waiting, WorkersSeen
+from evertape.model.events import (
+    Arriving,
+    CircuitMoved,
+    Emit,
+    Event,
+    ItemFailed,
+    Retrying,
+    Sent,
+    Waiting,
+    WorkersSeen,
+)
 
 MOST_BYTES = 10_000_000
 
@@ -52,7 +62,7 @@ def journal(path: Path, level: str) -> Emit:
             log.error("item", **told)
         elif isinstance(event, Retrying | Waiting | CircuitMoved):
             log.warning("source", **told)
-        elif isinstance(event, Sent | WorkersSeen):
+        elif isinstance(event, Sent | Arriving | WorkersSeen):
             log.debug("wire", **told)
         else:
             log.info("job", **told)

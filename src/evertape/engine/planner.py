@@ -5,8 +5,10 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
 
+from evertape.model.call import Call
 from evertape.model.feed import Feed, Source
 from evertape.model.plan import Cost, Plan, Step
 from evertape.model.unit import Standing
@@ -15,6 +17,43 @@ LATENCY = 0.08
 """Seconds from a permit to the response headers that a busy line needs, as measured on the SEC."""
 RETURN = 0.001
 """A permit comes back this long after its window has passed."""
+Choice = Literal["auto", "single", "bulk"]
+CHOICES: tuple[Choice, ...] = ("auto", "single", "bulk")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Roads:
+    """What decides which of several feeds is asked.
+
+    Attributes:
+        rates: requests a second by source; a source that is not named has no limit.
+        bandwidth: bytes a second.
+        choice: "bulk" for the feed that sends all in one file, "single" for the others, "auto" for the
+            cheapest; a dataset that lacks the kind is asked for as it can be.
+        sizes: bytes on the wire of one answer by feed, where an earlier one told.
+    """
+
+    rates: Mapping[str, float] = field(default_factory=dict)
+    bandwidth: float = math.inf
+    choice: Choice = "auto"
+    sizes: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Route:
+    """A feed that can answer, and at what cost."""
+
+    feed: Feed
+    calls: tuple[Call, ...]
+    cost: Cost
+
+    @property
+    def bulk(self) -> bool:
+        return any(call.into for call in self.calls)
+
+    @property
+    def asked(self) -> set[Any]:
+        return {unit for call in self.calls for unit in call.units}
 
 
 def rate_of(source: Source, setting: int | None) -> float:
@@ -39,7 +78,7 @@ def make_plan(
     target: str,
     standings: Sequence[Standing],
     feeds: Mapping[str, Sequence[Feed]],
-    rates: Mapping[str, float],
+    roads: Roads,
     options: Mapping[str, Any],
     version: str,
 ) -> Plan:
@@ -47,7 +86,6 @@ def make_plan(
 
     Args:
         feeds: by dataset, in the order of their rank.
-        rates: requests a second by source.
         options: what shaped the plan; part of its digest.
     """
     due: dict[str, list[Standing]] = defaultdict(list)
@@ -56,36 +94,78 @@ def make_plan(
             due[standing.dataset].append(standing)
     steps = []
     for dataset, wanted in due.items():
-        units = wanted
-        for feed in feeds.get(dataset, ()):
-            calls = tuple(feed.ask(units))
-            if not calls:
+        units, others = wanted, ""
+        routes = [_route(feed, units, roads) for feed in feeds.get(dataset, ())]
+        chosen, other = _cheapest(routes, {s.unit for s in units}, roads)
+        if chosen is not None:
+            routes, others = [chosen], _said(chosen, other, roads)
+        for made in routes:
+            route = made if units is wanted else _route(made.feed, units, roads)
+            if not route.calls:
                 continue
-            asked = {unit for call in calls for unit in call.units}
-            reason = f"{len(asked)} of {dataset} due: " + _reasons(units)
+            asked = route.asked
+            reason = f"{len(asked)} of {dataset} due: {_reasons(units)}{others}"
             steps.append(
-                Step(
-                    feed=feed.name,
-                    dataset=dataset,
-                    calls=calls,
-                    cost=_cost(feed, [call.size for call in calls], rates.get(feed.source, math.inf)),
-                    reason=reason,
-                )
+                Step(feed=route.feed.name, dataset=dataset, calls=route.calls, cost=route.cost, reason=reason)
             )
             units = [standing for standing in units if standing.unit not in asked]
     return Plan(target=target, steps=tuple(steps), options=dict(options), version=version).sealed()
 
 
-def _cost(feed: Feed, sizes: Sequence[int | None], rate: float) -> Cost:
-    if feed.computing is not None:
-        return Cost(seconds=round(len(sizes) * feed.computing, 1))
-    known = [size for size in sizes if size is not None]
-    unknown = len(sizes) - len(known)
-    return Cost(
-        requests=len(sizes),
-        bytes=sum(known) + unknown * feed.size,
-        seconds=round(len(sizes) / rate, 1) if rate else 0.0,
+def _route(feed: Feed, standings: Sequence[Standing], roads: Roads) -> _Route:
+    """What a feed would be asked. A file's size is written into its call: far more is not fetched."""
+    size = roads.sizes.get(feed.name, feed.size)
+    calls = tuple(
+        replace(call, size=size) if call.into and call.size is None else call for call in feed.ask(standings)
     )
+    return _Route(feed=feed, calls=calls, cost=_cost(feed, calls, roads))
+
+
+def _cheapest(routes: Sequence[_Route], due: set[Any], roads: Roads) -> tuple[_Route | None, _Route | None]:
+    """Of several routes that each answer all that is due, the one to take, and the best of the others.
+
+    (None, None) where there are no two: then feeds are asked in the order of their rank.
+    """
+    able = [route for route in routes if route.calls and route.asked >= due]
+    if len(able) < 2:
+        return None, None
+    # Sorting is stable: of two that cost the same, the one of lower rank comes first.
+    able.sort(key=lambda route: route.cost.seconds)
+    wished = [r for r in able if roads.choice == "auto" or r.bulk is (roads.choice == "bulk")]
+    chosen = (wished or able)[0]
+    return chosen, next(route for route in able if route is not chosen)
+
+
+def _said(chosen: _Route, other: _Route | None, roads: Roads) -> str:
+    """Why this route, in words, with the numbers that decided."""
+    assert other is not None
+    why = "as asked" if roads.choice != "auto" else "cheaper"
+    text = f"; {_words(chosen)}, {why}: {_seconds(chosen)}; {_words(other)} would take {_seconds(other)}"
+    if chosen.bulk:
+        text += "; what the file lacks or is older than is then fetched one by one"
+    return text
+
+
+def _words(route: _Route) -> str:
+    if route.bulk:
+        return f"all in one file of {route.cost.bytes / 1e6:,.0f} MB ({route.feed.name})"
+    return f"{len(route.calls)} single requests of {route.cost.bytes / 1e6:,.1f} MB ({route.feed.name})"
+
+
+def _seconds(route: _Route) -> str:
+    return f"about {route.cost.seconds:,.0f} s"
+
+
+def _cost(feed: Feed, calls: Sequence[Call], roads: Roads) -> Cost:
+    """Requests at the source's rate, then bytes over the line, then working off the units."""
+    if feed.computing is not None:
+        return Cost(seconds=round(len(calls) * feed.computing, 1))
+    size = roads.sizes.get(feed.name, feed.size)
+    bytes_ = sum(size if call.size is None else call.size for call in calls)
+    units = sum(len(call.units) for call in calls)
+    rate = roads.rates.get(feed.source, math.inf)
+    seconds = (len(calls) / rate if rate else 0.0) + bytes_ / roads.bandwidth + units * feed.unit_seconds
+    return Cost(requests=len(calls), bytes=bytes_, seconds=round(seconds, 1))
 
 
 def _reasons(standings: Sequence[Standing]) -> str:

@@ -209,3 +209,61 @@ def job_report(job: Job, items: Sequence[Item]) -> JobReport:
         finished_at=job.finished_at,
         notes=tuple(note for note in job.note.split("\n") if note),
     )
+
+
+def failed(job_id: str, failure: Failure) -> JobReport:
+    """A part of a job's work that failed before it became a job of its own."""
+    return JobReport(
+        job_id=job_id,
+        state="failed",
+        processed=1,
+        right=0,
+        nothing=0,
+        pending=0,
+        failed=1,
+        remaining=0,
+        failed_by_kind={failure.kind: 1},
+        failures=(failure,),
+        rows=0,
+        requests=0,
+        bytes=0,
+        seconds=0.0,
+        finished_at=None,
+    )
+
+
+_WORST = ("running", "paused", "interrupted", "cancelled", "failed", "done")
+
+
+def summed(parts: Sequence[JobReport]) -> JobReport:
+    """Jobs that followed each other in one command, as one report.
+
+    The state is the worst; the id is of the last job with something left to do, else of the first;
+    each further job has a note of its own.
+    """
+    first, *others = parts
+    if not others:
+        return first
+    unfinished = [part.job_id for part in parts if part.failed or part.remaining]
+    kinds: Counter[str] = Counter()
+    for part in parts:
+        kinds.update(part.failed_by_kind)
+    return JobReport(
+        job_id=unfinished[-1] if unfinished else first.job_id,
+        state=min((part.state for part in parts), key=_WORST.index),
+        processed=sum(part.processed for part in parts),
+        right=sum(part.right for part in parts),
+        nothing=sum(part.nothing for part in parts),
+        pending=sum(part.pending for part in parts),
+        failed=sum(part.failed for part in parts),
+        remaining=sum(part.remaining for part in parts),
+        failed_by_kind=dict(kinds),
+        failures=tuple(failure for part in parts for failure in part.failures),
+        rows=sum(part.rows for part in parts),
+        requests=sum(part.requests for part in parts),
+        bytes=sum(part.bytes for part in parts),
+        seconds=round(sum(part.seconds for part in parts), 2),
+        finished_at=max((part.finished_at for part in parts if part.finished_at), default=None),
+        notes=tuple(note for part in parts for note in part.notes)
+        + tuple(f"job {p.job_id} followed: {p.right} right, {p.failed} failed" for p in others),
+    )

@@ -333,6 +333,7 @@ class Runner:
             error_kind=error.kind,
             error=str(error),
             requests=item.requests + error.requests,
+            fetched=item.fetched + error.fetched,
             finished_at=self._work.clock.real_now(),
         )
         await _write(self._work.store, failed)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 from typing import Protocol
 
 from evertape.model.unit import Unit
@@ -24,6 +25,8 @@ class Call:
         conditional: whether validators of an earlier answer may be sent (answers 304).
         awaited: identifiers that the answer should contain (accessions an index has shown).
         label: what people see for it: a symbol, a file's name.
+        into: a path relative to the home to which a large body is streamed, resumed after a break;
+            empty for a body that is held in memory.
     """
 
     source: str
@@ -36,6 +39,7 @@ class Call:
     conditional: bool = False
     awaited: tuple[str, ...] = ()
     label: str = ""
+    into: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,11 +49,13 @@ class Reply:
     Attributes:
         headers: names in lower case.
         body: decoded of its content encoding.
-        wire: bytes of the body as received.
+        wire: bytes of the body as received, this time: a resumed file is longer.
         at: when the headers arrived, aware UTC, on the clock that may be pretended.
         attempts: requests sent for it.
         elapsed: seconds on the wire of the last attempt.
         origin: "wire", "archive" or "held".
+        path: the file that a call with `into` filled; its body is empty then, and content-length in
+            the headers is the file's. Status 304 says that the file lay there and is still right.
     """
 
     call: Call
@@ -61,6 +67,7 @@ class Reply:
     attempts: int = 1
     elapsed: float = 0.0
     origin: str = "wire"
+    path: Path | None = None
 
 
 class Transport(Protocol):

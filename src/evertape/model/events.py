@@ -62,6 +62,15 @@ class Sent:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Arriving:
+    """A large body is on its way to disk: `bytes` of it are there, of `total` where that is known."""
+
+    label: str
+    bytes: int
+    total: int | None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Retrying:
     """An attempt failed; the next follows after `wait` seconds."""
 
@@ -112,6 +121,7 @@ Event = (
     | ItemSettled
     | ItemFailed
     | Sent
+    | Arriving
     | Retrying
     | Waiting
     | CircuitMoved

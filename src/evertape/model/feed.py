@@ -36,7 +36,9 @@ class Feed:
         ask: standings with a due unit, and the holdings of the dataset, to calls; batching is decided here.
         read: an answer, and the holdings of the call's units as they are now, to pages.
         size: bytes on the wire of one answer where nothing better is known.
-        rank: of several feeds for a dataset the lowest is asked first.
+        rank: of several feeds for a dataset the lowest is asked first, unless another that can answer
+            all of it is cheaper.
+        unit_seconds: what working off one unit of an answer takes after the answer has come.
         computing: seconds of computing that an answer costs where it comes from what is held; such a call
             is no request.
     """
@@ -48,6 +50,7 @@ class Feed:
     read: Callable[[Reply, Mapping[str, Holding]], Iterable[Page]]
     size: int
     rank: int = 100
+    unit_seconds: float = 0.0
     computing: float | None = None
 
 

@@ -306,7 +306,7 @@ class Archive:
         if call.url.startswith(SCHEME):
             return await self._recall(call, call.url.removeprefix(SCHEME))
         reply = await self._below.send(call)
-        if reply.status == 304:
+        if reply.status == 304 and not call.into:
             reply = await self._unchanged(call, reply)
         elif self._shelf and call.archive and reply.status == 200:
             await asyncio.to_thread(self._shelf.put, reply)

@@ -96,6 +96,8 @@ class Gate:
             arrived()
             self._record(source, permit, result)
         if refusal is None:
+            if call.into and reply.status == 200 and reply.path is None:
+                raise _sent(Malformed(f"{call.url} sent something else in place of the file"))
             return reply
         if refusal.pause:
             self._shared.pause(permit, refusal.pause, refusal.reason, self._moment().wall)

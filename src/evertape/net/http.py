@@ -6,6 +6,7 @@ import asyncio
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlsplit
 
@@ -14,6 +15,9 @@ from isal import isal_zlib
 from evertape.clock import Clock
 from evertape.errors import Malformed, SourceError, Transient
 from evertape.model.call import Call, Reply
+from evertape.model.events import Emit
+from evertape.net.download import Download, Received
+from evertape.net.landing import Landing
 
 if TYPE_CHECKING:
     import aiohttp
@@ -54,7 +58,9 @@ class Http:
     """aiohttp without its conveniences: no redirects, no cookies, no unseen second send.
 
     Args:
-        connect_timeout, total_timeout: seconds.
+        connect_timeout, total_timeout: seconds; of a body that goes to disk, the latter is the time
+            without a byte.
+        home: what `Call.into` is relative to; None refuses such calls.
         reroute: a sandbox's base address. jitter: most seconds of random delay before a send.
     """
 
@@ -66,47 +72,80 @@ class Http:
         total_timeout: float = 30.0,
         reroute: str | None = None,
         jitter: float = 0.0,
+        home: Path | None = None,
     ) -> None:
         self._clock = clock
         self._connect_timeout = connect_timeout
         self._total_timeout = total_timeout
         self._reroute = reroute
         self._jitter = jitter
+        self._home = home
+        self.on_event: Emit = lambda _event: None
         self._session: aiohttp.ClientSession | None = None
 
     async def send(self, call: Call, arrived: Callable[[], None] = lambda: None) -> WireReply:
-        """Send one request and read its answer whole.
+        """Send one request and read its answer whole, or onto disk where the call says `into`.
 
         Raises:
             Transient: no connection, a reset, a time-out, a body cut short or damaged.
             Malformed: a redirect, an encoding nobody asked for, a body over 1 GiB.
+            OverBudget, StoreError: see `Download.take`.
         """
         import aiohttp
 
         url = address(call, self._reroute)
-        session = self._opened()
+        received = Received()
+        landing = self._landing(call)
+        download = (
+            await asyncio.to_thread(Download, call, landing, received, self.on_event) if landing else None
+        )
         if self._jitter:
             await self._clock.sleep(random.uniform(0.0, self._jitter))  # noqa: S311
         began = self._clock.instant()
         try:
-            async with session.get(url, headers=dict(call.headers), allow_redirects=False) as response:
+            async with self._asked(url, call, download) as response:
                 arrived()
                 at = self._clock.now()
-                raw = await _read(response, call.url)
+                headers = _plain(response, call.url)
+                raw = await (download.take(response, headers) if download else _read(response, call.url))
         except (aiohttp.ClientError, TimeoutError, OSError, _Dropped) as error:
-            raise _fault(error, call.url) from error
-        headers = {name.lower(): value for name, value in response.headers.items()}
-        if 300 <= response.status < 400 and response.status != 304:
-            raise Malformed(f"{call.url} answers with a redirect to {headers.get('location', 'nowhere')}")
+            fault = _fault(error, call.url)
+            fault.fetched = received.bytes
+            raise fault from error
+        except SourceError as error:
+            error.fetched = received.bytes
+            raise
+        path = landing.path if landing and raw is None else None
+        if path:
+            headers["content-length"] = str(path.stat().st_size)
         return WireReply(
             call=call,
-            status=response.status,
+            status=response.status if response.status != 206 else 200,
             headers=headers,
-            body=await _decoded(raw, headers.get("content-encoding", "identity").lower(), call.url),
-            wire=len(raw),
-            raw=raw,
+            body=await _decoded(raw or b"", headers.get("content-encoding", "identity").lower(), call.url),
+            wire=received.bytes if download else len(raw or b""),
+            raw=raw or b"",
             at=at,
             elapsed=self._clock.instant() - began,
+            path=path,
+        )
+
+    def _landing(self, call: Call) -> Landing | None:
+        if not call.into:
+            return None
+        if self._home is None:
+            raise Malformed(f"{call.url} goes to {call.into}, and there is no home to put it in")
+        return Landing(self._home, call.into)
+
+    def _asked(self, url: str, call: Call, download: Download | None) -> Any:
+        session = self._opened()
+        if download is None:
+            return session.get(url, headers=dict(call.headers), allow_redirects=False)
+        return session.get(
+            url,
+            headers={**call.headers, **download.headers},
+            allow_redirects=False,
+            timeout=self._timeout(total=None, silent=self._total_timeout),
         )
 
     async def close(self) -> None:
@@ -124,14 +163,28 @@ class Http:
                 connector=aiohttp.TCPConnector(limit=0, ttl_dns_cache=300),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 middlewares=(_send_once,),
-                timeout=aiohttp.ClientTimeout(
-                    total=self._total_timeout,
-                    connect=self._connect_timeout,
-                    sock_connect=self._connect_timeout,
-                ),
+                timeout=self._timeout(total=self._total_timeout),
                 trust_env=self._reroute is None,
             )
         return self._session
+
+    def _timeout(self, total: float | None, silent: float | None = None) -> aiohttp.ClientTimeout:
+        import aiohttp
+
+        return aiohttp.ClientTimeout(
+            total=total,
+            connect=self._connect_timeout,
+            sock_connect=self._connect_timeout,
+            sock_read=silent,
+        )
+
+
+def _plain(response: aiohttp.ClientResponse, url: str) -> dict[str, str]:
+    """An answer's headers, names in lower case. Raises Malformed for a redirect."""
+    headers = {name.lower(): value for name, value in response.headers.items()}
+    if 300 <= response.status < 400 and response.status != 304:
+        raise Malformed(f"{url} answers with a redirect to {headers.get('location', 'nowhere')}")
+    return headers
 
 
 async def _send_once(request: Any, handler: Callable[[Any], Any]) -> Any:

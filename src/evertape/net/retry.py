@@ -35,6 +35,7 @@ class RetryOptions:
 class _Tally:
     requests: int = 0
     faults: int = 0
+    fetched: int = 0
 
 
 class Retry:
@@ -75,9 +76,9 @@ class Retry:
         try:
             reply: Reply = await trying(self._attempt, call, tally)
         except SourceError as error:
-            error.requests = tally.requests
+            error.requests, error.fetched = tally.requests, tally.fetched
             raise
-        return replace(reply, attempts=tally.requests)
+        return replace(reply, attempts=tally.requests, wire=reply.wire + tally.fetched)
 
     async def close(self) -> None:
         """Close what is below."""
@@ -88,6 +89,7 @@ class Retry:
             reply = await self._below.send(call)
         except SourceError as error:
             tally.requests += getattr(error, "requests", 0)
+            tally.fetched += getattr(error, "fetched", 0)
             tally.faults += not isinstance(error, CircuitOpen)
             raise
         tally.requests += 1

@@ -27,6 +27,7 @@ class NetOptions:
         reroute: a sandbox's base address: `https://HOST/PATH` becomes `BASE/HOST/PATH`.
         rates: requests per window by source, in place of the source's own; its ceiling holds.
         keep: bodies kept of one address.
+        home: what `Call.into` is relative to; None refuses such calls.
         retries, retry_base, retry_after_cap, patience: see `RetryOptions`.
         breaker: when circuits open and may be tried again.
         jitter: most seconds of random delay between permit and send, for measuring the gate.
@@ -45,6 +46,7 @@ class NetOptions:
     breaker: Breaker = field(default_factory=Breaker)
     jitter: float = 0.0
     keep: int = 2
+    home: Path | None = None
 
 
 def build(
@@ -62,7 +64,9 @@ def build(
         total_timeout=options.total_timeout,
         reroute=options.reroute,
         jitter=options.jitter,
+        home=options.home,
     )
+    http.on_event = emit
     gate_options = GateOptions(
         path=options.gate_path, rates=options.rates, reroute=options.reroute, breaker=options.breaker
     )

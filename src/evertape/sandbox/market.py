@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 import threading
 from collections import Counter, OrderedDict
+from collections.abc import Iterable, Iterator
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from typing import Any
 
 from isal import igzip
 
-from evertape.sandbox import indexes, listings
+from evertape.sandbox import archive, indexes, listings
 from evertape.sandbox.facts import FactsWriter
 from evertape.sandbox.fiscal import periods
 from evertape.sandbox.indexes import Row
@@ -45,6 +47,7 @@ class Market:
         self._asked: Counter[int] = Counter()
         self._held: OrderedDict[object, Body] = OrderedDict()
         self._held_bytes = 0
+        self._nightly = archive.Nightly()
         self._rows: dict[tuple[int, int], list[Row]] | None = None
 
     @property
@@ -109,6 +112,8 @@ class Market:
             if found[1]:
                 year, quarter = int(found[1]), int(found[2])
             return self._full_index(year, quarter, found[3], zipped=found[4] == "gz")
+        if path == archive.PATH:
+            return self._nightly.of(self._today, partial(_members, self.profiles))
         if found := _DAILY.fullmatch(path):
             return self._daily(int(found[1]), int(found[2]), found[3])
         return None
@@ -203,6 +208,15 @@ class Market:
 def _filings(profile: Profile, today: date) -> list[Filing]:
     quarters, years = periods(profile.calendar)
     return filings_of(profile, quarters, years, today)
+
+
+def _members(profiles: Iterable[Profile], evening: date) -> Iterator[tuple[str, bytes]]:
+    for profile in sorted(profiles, key=lambda profile: profile.cik):
+        if "no-companyfacts" not in profile.traps:
+            company = company_of(profile, evening)
+            lags = "facts-lag" in profile.traps
+            seen = [f for f in company.filings if not (lags and f.in_facts and f.filed > evening - LAG)]
+            yield f"CIK{profile.cik:010d}.json", FactsWriter(company, seen).text().encode()
 
 
 def _doubtful(company: Company, today: date) -> list[Filing]:

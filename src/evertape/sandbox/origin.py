@@ -10,6 +10,7 @@ from typing import Protocol
 JSON = "application/json"
 TEXT = "text/plain"
 GZIP = "application/x-gzip"
+ZIP = "application/zip"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from pathlib import Path
 
+from evertape.sandbox import archive
 from evertape.sandbox.origin import GZIP, Body, content_type
 
 
@@ -13,6 +14,7 @@ class RecordedTree:
 
     def __init__(self, root: Path) -> None:
         self._root = root.resolve()
+        self._bulk: Body | None = None
 
     def fetch(self, host: str, path: str) -> Body | None:
         """The recorded answer. `x.gz` holds the content of `x`; `x.idx.gz` is also served as `x.gz`."""
@@ -25,7 +27,21 @@ class RecordedTree:
             index = self._file(f"{name.removesuffix('.gz')}.idx.gz")
             if index is not None:
                 return Body(plain=index.read_bytes(), content_type=GZIP, modified=_modified(index))
+        if (host, path) == (archive.HOST, archive.PATH):
+            return self._companyfacts()
         return None
+
+    def _companyfacts(self) -> Body | None:
+        """All recorded companies in one file, made once; None where there are none."""
+        folder = "data.sec.gov/api/xbrl/companyfacts"
+        files = sorted((self._root / folder).glob("CIK*.json*"))
+        names = list(dict.fromkeys(f"{folder}/{file.name.removesuffix('.gz')}" for file in files))
+        if self._bulk is None and names:
+            host, _, inner = folder.partition("/")
+            bodies = [(n, self.fetch(host, f"{inner}/{n.rpartition('/')[2]}")) for n in names]
+            members = [(n.rpartition("/")[2], body.unzipped()) for n, body in bodies if body]
+            self._bulk = archive.companyfacts(members, max(map(_modified, files)))
+        return self._bulk
 
     def _file(self, name: str) -> Path | None:
         if "\0" in name or "\\" in name or any(part in ("", ".", "..") for part in name.split("/")):

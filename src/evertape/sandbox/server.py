@@ -157,7 +157,7 @@ def _present(request: web.Request, host: str, body: Body) -> Answer:
             headers["Last-Modified"] = format_datetime(body.modified, usegmt=True)
         if _unchanged(request, headers["ETag"], body.modified):
             return Answer(status=304, content=b"", content_type=body.content_type, headers=headers)
-        span = _range(request, body)
+        span = _range(request, body) if _still(request, headers) else None
         if span is not None:
             return _partial(body, span, headers)
     if body.gz is not None and "gzip" in request.headers.get("Accept-Encoding", ""):
@@ -176,6 +176,12 @@ def _unchanged(request: web.Request, etag: str, modified: datetime | None) -> bo
         return modified <= parsedate_to_datetime(since).astimezone(UTC)
     except ValueError:
         return False
+
+
+def _still(request: web.Request, headers: dict[str, str]) -> bool:
+    """Whether If-Range names the body that is there; only then a part of it is of use."""
+    asked = request.headers.get("If-Range")
+    return asked is None or asked in (headers["ETag"], headers.get("Last-Modified"))
 
 
 def _range(request: web.Request, body: Body) -> tuple[int, int] | None:

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-_KINDS = ("companyfacts", "index", "tickers", "other")
+_KINDS = ("companyfacts", "bulk", "index", "tickers", "other")
 
 
 def kind_of(host: str, path: str) -> str:
-    """The kind of a request: companyfacts, index, tickers or other."""
+    """The kind of a request: companyfacts, bulk, index, tickers or other."""
     if path.startswith("api/xbrl/companyfacts/"):
         return "companyfacts"
+    if path.endswith("/xbrl/companyfacts.zip"):
+        return "bulk"
     if "/daily-index/" in path or "/full-index/" in path:
         return "index"
     if host == "www.sec.gov" and path.startswith("files/company_tickers"):

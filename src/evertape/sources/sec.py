@@ -21,6 +21,7 @@ from evertape.model.unit import Holding, Outcome, Span, Standing, Unit
 _WWW = "https://www.sec.gov"
 _DATA = "https://data.sec.gov"
 _FAIR_ACCESS = "https://www.sec.gov/search-filings/edgar-search-assistance/accessing-edgar-data"
+BULK = "companyfacts.zip"
 _PAUSE = 600.0
 """The SEC lifts a block once the rate has been below its threshold for ten minutes."""
 
@@ -251,6 +252,34 @@ def read_facts(reply: Reply, held: Mapping[str, Holding]) -> Iterator[Page]:
     )
 
 
+def ask_bulk(standings: Sequence[Standing]) -> Sequence[Call]:
+    """One call for all companies: the file with every company's facts, made each night.
+
+    https://www.sec.gov/search-filings/edgar-application-programming-interfaces
+    """
+    units = tuple(s.unit for s in standings if s.unit is not None)
+    if not units:
+        return []
+    url = f"{_WWW}/Archives/edgar/daily-index/xbrl/{BULK}"
+    return [Call(source="sec", feed="sec.bulk", url=url, units=units, label=BULK, into=f"bulk/{BULK}")]
+
+
+def read_bulk(reply: Reply, _held: Mapping[str, Holding]) -> Iterator[Page]:
+    """The file itself is what is settled; its companies are, once their facts are extracted from it."""
+    if reply.path is None:
+        raise Malformed(f"the SEC has no file {reply.call.url} (status {reply.status})")
+    size = reply.headers.get("content-length", "")
+    held = Holding(
+        unit=Unit("sec.bulk", BULK),
+        outcome=Outcome.SETTLED,
+        checked_at=reply.at,
+        source="sec",
+        size=int(size) if size.isdigit() else None,
+        mark=reply.headers.get("etag", ""),
+    )
+    yield Page(settled=(held,))
+
+
 def _named(company: xbrl.CompanyFacts, reply: Reply) -> tuple[Batch, ...]:
     if not company.name:
         return ()
@@ -309,5 +338,15 @@ FEEDS = (
         ask=ask_facts,
         read=read_facts,
         size=150_000,
+    ),
+    Feed(
+        name="sec.bulk",
+        source="sec",
+        dataset="facts",
+        ask=ask_bulk,
+        read=read_bulk,
+        size=1_300_000_000,
+        rank=200,
+        unit_seconds=0.02,
     ),
 )
