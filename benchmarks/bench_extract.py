@@ -88,7 +88,8 @@ def rows(home: Path) -> Mapping[str, int]:
     """Rows by table, the largest first; of facts also the reports that they hold."""
     with closing(sqlite3.connect(home / "evertape.db")) as db:
         tables = [
-            name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name")
+            name
+            for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name")
         ]
         counted = {name: int(db.execute(f"SELECT count(*) FROM {name}").fetchone()[0]) for name in tables}
         counted["reports in facts"] = int(db.execute("SELECT count(*) FROM facts").fetchone()[0])
@@ -133,7 +134,9 @@ def main(count: int, rounds: int, home: Path | None, python: Path | None) -> Non
         print(f"{'database':<26}{database / 1e6:>10,.1f} MB (hoped for: at most {MOST_DISK / 1e6:.0f})")
         print(f"{'archive, beside it':<26}{archive / 1e6:>10,.1f} MB")
         memory = max(one.ran.memory for one in done)
-        print(f"{'memory of all processes':<26}{memory / 1e6:>10,.0f} MB (hoped for: {MOST_MEMORY / 1e6:.0f})")
+        print(
+            f"{'memory of all processes':<26}{memory / 1e6:>10,.0f} MB (hoped for: {MOST_MEMORY / 1e6:.0f})"
+        )
         for table, n in rows(kept).items():
             print(f"{table:<26}{n:>10,} rows")
         if python is None:

@@ -1,4 +1,4 @@
-"""Runs a whole command in a home of its own: wall time from start to exit, and the memory of all its processes."""
+"""Runs a whole command in a home of its own: wall time from start to exit, memory of all its processes."""
 
 from __future__ import annotations
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
 from typing import TypeAlias
@@ -144,14 +145,25 @@ class _Days(dict[str, int]):
 _DAYS = _Days()
 
 
-class _Value(msgspec.Struct, gc=False):
+class _Said(msgspec.Struct, gc=False, kw_only=True):
+    """A value by itself: what it repeats of its filing is not read."""
+
+    start: str | None = None
     end: str
     val: float
     accn: str
+
+
+class _Value(_Said, gc=False, kw_only=True):
+    """A value with its filing."""
+
     form: str
     filed: str
     fy: int | None = None
-    start: str | None = None
+
+
+class _Short(msgspec.Struct, gc=False):
+    units: dict[str, list[_Said]]
 
 
 class _Tag(msgspec.Struct, gc=False):
@@ -165,11 +177,14 @@ class _Body(msgspec.Struct, gc=False):
 
 
 _BODY = msgspec.json.Decoder(_Body)
+_SHORT = msgspec.json.Decoder(_Short)
 _TAG = msgspec.json.Decoder(_Tag)
 _VALUE = msgspec.json.Decoder(_Value)
 
 _Filing: TypeAlias = tuple[int, int, str]
 """(day of filing, accession, form): filings sort by it."""
+_NO_FILING: _Filing = (0, 0, "")
+_NO_REPEATS: tuple[int, ...] = ()
 
 
 def decode(body: bytes, awaited: Collection[str] = ()) -> CompanyFacts:
@@ -219,10 +234,24 @@ class _Found:
                 if taxonomy not in _LARGE:
                     self.unread.append(raw)
                 continue
-            for unit, values in _TAG.decode(raw).units.items():
-                if tag in ANCHOR_TAGS:
-                    self._note_periods(values)
-                self.series[taxonomy, tag, unit] = self._folded(tag, values)
+            for unit, folded in self._units(tag, raw).items():
+                if not math.isfinite(sum([fact.value for fact in folded])):
+                    raise ValueError(f"{tag} has a value that is no number")
+                self.series[taxonomy, tag, unit] = folded
+
+    def _units(self, tag: str, raw: msgspec.Raw) -> dict[str, Series]:
+        """A tag's series by unit; all that its values say is read only where a filing of theirs is new."""
+        if tag not in ANCHOR_TAGS:
+            with suppress(KeyError):
+                return {unit: self._folded(values) for unit, values in _SHORT.decode(raw).units.items()}
+        units = _TAG.decode(raw).units
+        for values in units.values():
+            for value in values:
+                if value.accn not in self.filings:
+                    self.filing(value)
+            if tag in ANCHOR_TAGS:
+                self._note_periods(values)
+        return {unit: self._folded(values) for unit, values in units.items()}
 
     def filing(self, value: _Value) -> _Filing:
         """The filing that reported a value, entered where it is new."""
@@ -237,28 +266,50 @@ class _Found:
                 if known is None or v.end > known[0]:
                     covers[v.accn] = (v.end, v.fy)
 
-    def _folded(self, tag: str, values: list[_Value]) -> Series:
-        """One pass: EDGAR lists a tag's values by end and start, so that a period's stand together."""
+    def _folded(self, values: Sequence[_Said]) -> Series:
+        """One pass: EDGAR lists a tag's values by end and start, so that a period's stand together.
+
+        Mostly they stand in filing order, too, and are folded as they come. Raises KeyError for a filing
+        that is not entered.
+        """
         folded: Series = []
-        known, days = self.filings.get, _DAYS
+        filings, days = self.filings, _DAYS
         end, start = "", None
-        reports: list[tuple[_Filing, float]] = []
-        for v in values:
-            filing = known(v.accn) or self.filing(v)
-            if v.end == end and v.start == start:
-                reports.append((filing, v.val))
+        # Of the period being read: its days, where it begins in `values` and in `folded`, whether it is
+        # out of order; and its last fact: value, first filing, further ones, the latest of them.
+        last, first, since, kept, mixed = 0, None, 0, 0, False
+        value, origin, repeats, latest = 0.0, _NO_FILING, _NO_REPEATS, _NO_FILING
+        for at, v in enumerate(values):
+            filing = filings[v.accn]
+            if at and v.end == end and v.start == start:
+                if filing < latest or (filing is latest and v.val < value):
+                    mixed = True
+                elif v.val == value:
+                    repeats = (*repeats, filing[1])
+                    latest = filing
+                else:
+                    folded.append(FoldedFact(last, first, value, origin[0], origin[1], origin[2], repeats))
+                    value, origin, repeats, latest = v.val, filing, _NO_REPEATS, filing
                 continue
             if v.end < end or (v.end == end and start is not None and (v.start is None or v.start < start)):
-                return self._folded(tag, sorted(values, key=lambda one: (one.end, one.start or "")))
-            if reports:
-                _close(folded, days[end], None if start is None else days[start], reports)
+                return self._folded(sorted(values, key=lambda one: (one.end, one.start or "")))
+            if mixed:
+                folded[kept:] = self._in_filing_order(last, first, values[since:at])
+            elif at:
+                folded.append(FoldedFact(last, first, value, origin[0], origin[1], origin[2], repeats))
+            since, kept = at, len(folded)
             end, start = v.end, v.start
-            reports = [(filing, v.val)]
-        if reports:
-            _close(folded, days[end], None if start is None else days[start], reports)
-        if not math.isfinite(sum([fact.value for fact in folded])):
-            raise ValueError(f"{tag} has a value that is no number")
+            last, first, mixed = days[end], None if start is None else days[start], False
+            value, origin, repeats, latest = v.val, filing, _NO_REPEATS, filing
+        if mixed:
+            folded[kept:] = self._in_filing_order(last, first, values[since:])
+        elif values:
+            folded.append(FoldedFact(last, first, value, origin[0], origin[1], origin[2], repeats))
         return folded
+
+    def _in_filing_order(self, end: int, start: int | None, values: Sequence[_Said]) -> Series:
+        """One period whose reports are listed in another order."""
+        return _closed(end, start, [(self.filings[v.accn], v.val) for v in values])
 
     def add_fiscal_years(self) -> None:
         """The fiscal year of each filing's cover, as facts of the filing's own period."""
@@ -272,23 +323,20 @@ class _Found:
             self.series[FISCAL_YEAR] = _refold(folded)
 
 
-def _close(folded: Series, end: int, start: int | None, reports: list[tuple[_Filing, float]]) -> None:
-    """Fold the reports of one period: equal neighbours in filing order become one."""
-    if len(reports) == 1:
-        ((filed, accession, form), value) = reports[0]
-        folded.append(FoldedFact(end, start, value, filed, accession, form))
-        return
+def _closed(end: int, start: int | None, reports: list[tuple[_Filing, float]]) -> Series:
+    """The reports of one period folded: equal neighbours in filing order become one."""
     reports.sort()
-    ((filed, accession, form), value) = reports[0]
+    folded: Series = []
+    (origin, value), *rest = reports
     repeats: list[int] = []
-    for again in reports[1:]:
-        if again[1] == value:
-            repeats.append(again[0][1])
+    for again, said in rest:
+        if said == value:
+            repeats.append(again[1])
         else:
-            folded.append(FoldedFact(end, start, value, filed, accession, form, tuple(repeats)))
-            ((filed, accession, form), value) = again
-            repeats = []
-    folded.append(FoldedFact(end, start, value, filed, accession, form, tuple(repeats)))
+            folded.append(FoldedFact(end, start, value, *origin, tuple(repeats)))
+            origin, value, repeats = again, said, []
+    folded.append(FoldedFact(end, start, value, *origin, tuple(repeats)))
+    return folded
 
 
 def _refold(facts: Series) -> Series:
@@ -299,7 +347,7 @@ def _refold(facts: Series) -> Series:
         reports.append(((f.filed, f.accession, f.form), f.value))
         after = facts[number + 1] if number + 1 < len(facts) else None
         if after is None or (after.end, after.start) != (f.end, f.start):
-            _close(folded, f.end, f.start, reports)
+            folded += _closed(f.end, f.start, reports)
             reports = []
     return folded
 
