@@ -55,7 +55,7 @@ class Catalog:
         """What `refresh` can be told: every dataset that has a feed, and every goal."""
         named: dict[str, tuple[Dataset, ...]] = {}
         for dataset in self.datasets.values():
-            if dataset.derived is None and not dataset.measured:
+            if (dataset.derived is None or dataset.on_request) and not dataset.measured:
                 for name in (dataset.name, *dataset.goals):
                     named[name] = (*named.get(name, ()), dataset)
         return named

@@ -55,8 +55,9 @@ def test_what_it_needs_is_there_and_comes_before_it(dataset: Dataset) -> None:
 
 @every
 def test_it_is_either_fetched_or_derived_or_measured(dataset: Dataset) -> None:
-    ways = (dataset.due is not None, dataset.derived is not None, dataset.measured)
-    assert ways.count(True) == 1
+    fetched = dataset.due is not None and not dataset.on_request
+    assert (fetched, dataset.derived is not None, dataset.measured).count(True) == 1
+    assert not dataset.on_request or dataset.due is not None
     assert bool(CATALOG.feeds_of(dataset.name)) == (dataset.due is not None)
 
 
@@ -65,6 +66,13 @@ def test_only_what_is_fetched_can_be_refreshed(dataset: Dataset) -> None:
     targets = CATALOG.targets()
     assert (dataset.name in targets) == (dataset.due is not None)
     assert dataset.due is not None or not any(dataset in of for of in targets.values())
+
+
+@every
+def test_what_is_built_on_request_has_a_feed_that_sends_nothing(dataset: Dataset) -> None:
+    for feed in CATALOG.feeds_of(dataset.name):
+        assert (feed.computing is not None) == dataset.on_request
+        assert bool(CATALOG.sources[feed.source].hosts) != dataset.on_request
 
 
 @every

@@ -11,7 +11,7 @@ from typing import Any
 from evertape.catalog import Catalog, find
 from evertape.model.dataset import Asked, Dataset, Evidence
 from evertape.model.records import Column, Record, table_of
-from evertape.model.unit import Holding, Outcome, Standing
+from evertape.model.unit import Holding, Outcome, Standing, Unit
 
 CATALOG: Catalog = find(Path(__file__).parent / "plugins")
 """Everything that ships, and the made-up pair."""
@@ -61,12 +61,24 @@ def rows_for(dataset: Dataset) -> dict[str, list[tuple[Any, ...]]]:
 
 
 def evidence(dataset: Dataset, held: Mapping[str, Holding], *, rows: bool) -> Evidence:
-    """Evidence with these holdings of the dataset, and none of the others."""
+    """Evidence with these holdings of the dataset, and none of the others, its parent's apart.
+
+    What is built on request is due where its parent is held.
+    """
     tables = rows_for(dataset)
-    return Evidence(
-        rows=tables if rows else {name: [] for name in tables},
-        holdings={name: dict(held) if name == dataset.name else {} for name in CATALOG.datasets},
-    )
+    holdings: dict[str, Mapping[str, Holding]] = {name: {} for name in CATALOG.datasets}
+    if dataset.derived is not None:
+        holdings[dataset.derived.parent] = {
+            key: Holding(
+                unit=Unit(dataset.derived.parent, key),
+                outcome=Outcome.SETTLED,
+                checked_at=NOW,
+                source="made up",
+            )
+            for key in ASKED.companies
+        }
+    holdings[dataset.name] = dict(held)
+    return Evidence(rows=tables if rows else {name: [] for name in tables}, holdings=holdings)
 
 
 def settled(standings: list[Standing], at: datetime, **changes: Any) -> dict[str, Holding]:

@@ -72,6 +72,15 @@ class World:
         finally:
             connection.close()
 
+    def write(self, statement: str, *parameters: Any) -> None:
+        """Change the database directly, as no verb would."""
+        connection = sqlite3.connect(self.home / "evertape.db")
+        try:
+            with connection:
+                connection.execute(statement, parameters)
+        finally:
+            connection.close()
+
     def stats(self) -> Any:
         """What the sandbox counted."""
         with urllib.request.urlopen(f"{self.url}/_sandbox/stats") as answer:

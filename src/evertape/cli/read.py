@@ -83,7 +83,6 @@ def table(names: tuple[str, ...], rows: list[tuple[object, ...]], label: str, ci
     """Lines down, periods across, money in millions."""
     at = {name: i for i, name in enumerate(names)}
     currency = rows[0][at["currency"]]
-    console = show.answer()
     heads = ["", *(f"{row[at['report_date']]} {row[at['fiscal_period']]}" for row in rows)]
     plain = {
         "report_date",
@@ -94,15 +93,16 @@ def table(names: tuple[str, ...], rows: list[tuple[object, ...]], label: str, ci
         "accession_number",
         "currency",
     }
-    body: list[list[object]] = [
+    body = [
         [name, *(_number(name, row[at[name]], str(row[at["derived"]] or "")) for row in rows)]
         for name in names
         if name not in plain and name not in _LEAD and any(row[at[name]] is not None for row in rows)
     ]
-    body.append(["filed", *(row[at["filed_date"]] for row in rows)])
-    body.append(["accession", *(row[at["accession_number"]] for row in rows)])
+    body.append(["filed", *(str(row[at["filed_date"]]) for row in rows)])
+    body.append(["accession", *(str(row[at["accession_number"]]) for row in rows)])
     title = f"{label} (CIK {cik}), millions of {currency} and millions of shares; * computed"
-    show.rows(console, heads, body, title)
+    for line in show.figures(title, heads, body):
+        click.echo(line)
 
 
 def _number(name: str, value: object, derived: str) -> str:

@@ -53,7 +53,9 @@ def refresh(
             return _nothing_due(checked, as_json)
         if not as_json:
             show.plan(console, checked.plan)
-        if not _confirmed(said["yes"], said["check_only"]):
+        if not _confirmed(
+            said["yes"], said["check_only"], "Fetch" if checked.plan.cost.requests else "Build"
+        ):
             if as_json:
                 print_json({"check": checked.report, "plan": checked.plan})
             return 3
@@ -73,7 +75,7 @@ def _nothing_due(checked: Check, as_json: bool) -> int:
     return 1 if failed else 0
 
 
-def _confirmed(yes: bool, check_only: bool) -> bool:
+def _confirmed(yes: bool, check_only: bool, act: str) -> bool:
     """Ask until the answer is yes or no. Raises NotConfirmed where nobody can be asked."""
     if check_only:
         return False
@@ -84,7 +86,7 @@ def _confirmed(yes: bool, check_only: bool) -> bool:
             "stale, and there is no terminal to ask at; add --yes to fetch, or --check to only look"
         )
     while True:
-        answer = input("Fetch this now? [y/n] ").strip().lower()
+        answer = input(f"{act} this now? [y/n] ").strip().lower()
         if answer in ("y", "yes"):
             return True
         if answer in ("n", "no"):
@@ -112,8 +114,24 @@ def report_job(done: JobReport, as_json: bool, more: dict[str, object] | None = 
 @click.command()
 @common
 def rebuild(as_json: bool, log_level: str) -> int:
-    """Derive all rows again from the bodies in the archive. Makes no request."""
+    """Derive all rows again from the bodies in the archive. Makes no request.
+
+    What was built on request (vintages) is built again after it, as a job of its own.
+    """
     with opened(log_level=log_level) as db:
-        with shown(db, show.talk(), quiet=as_json):
+        console = show.talk()
+        with shown(db, console, quiet=as_json):
             done = run(db, db.workshop.rebuild(4))
-        return report_job(done, as_json)
+        # Planned only now: it is built from the rows that have just been derived.
+        plan = db.survey.plan_again() if done.exit_code in (0, 1) else None
+        if plan is None or not plan.steps:
+            return report_job(done, as_json)
+        if not as_json:
+            show.job(console, done)
+        with shown(db, console, quiet=as_json):
+            built = run(db, db.workshop.run("rebuild", plan, workers=4, parent=done.job_id))
+        if as_json:
+            print_json({"job": done, "built": built})
+        else:
+            show.job(console, built)
+        return max(done.exit_code, built.exit_code)

@@ -119,6 +119,24 @@ def rows(console: Console, names: Sequence[str], values: Sequence[Sequence[objec
     console.print(table)
 
 
+def figures(title: str, heads: Sequence[str], body: Sequence[Sequence[str]]) -> list[str]:
+    """A table of figures as lines: names to the left, the rest to the right; nothing is folded."""
+    table = [heads, *body]
+    widths = [max(len(row[at]) for row in table) for at in range(len(heads))]
+    lines = [
+        "  ".join(
+            [row[0].ljust(widths[0]), *(cell.rjust(w) for cell, w in zip(row[1:], widths[1:], strict=True))]
+        )
+        for row in table
+    ]
+    return [printable(line.rstrip()) for line in (title, *lines)]
+
+
+def printable(text: str) -> str:
+    """Text without what a terminal would take for a command."""
+    return text if text.isprintable() else "".join(c if c.isprintable() else "?" for c in text)
+
+
 def _scope(scope: str) -> str:
     return {
         "symbols": "the companies named",

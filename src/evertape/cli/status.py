@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -11,8 +11,6 @@ from evertape.cli.options import common, moment, print_json, selectors
 from evertape.cli.session import opened
 
 if TYPE_CHECKING:
-    from datetime import date
-
     from evertape.database import Database
 
 
@@ -21,15 +19,7 @@ if TYPE_CHECKING:
 @selectors
 @click.option("--watch", "watching", is_flag=True, help="The running job and its processes, until it ends.")
 @common
-def status(
-    subject: str | None,
-    symbols: tuple[str, ...] | None,
-    scope: str | None,
-    since: date,
-    watching: bool,
-    as_json: bool,
-    log_level: str,
-) -> int:
+def status(subject: str | None, as_json: bool, log_level: str, **said: Any) -> int:
     """Say what is held and how fresh it is, without a request.
 
     Nothing: the companies held. A DATASET: what it holds and what of it is due. A SYMBOL: one company.
@@ -37,7 +27,7 @@ def status(
     from evertape.database import Selection
 
     with opened(read_only=True) as db:
-        if watching:
+        if said["watching"]:
             from evertape.cli.watch import watch
 
             return watch(db, as_json)
@@ -45,8 +35,8 @@ def status(
             return _dataset(db, str(subject), as_json)
         if subject and subject not in db.catalog.targets():
             return _company(db, subject, as_json)
-        chosen = Selection(symbols=symbols or (), scope=scope, since=since) if symbols or scope else None
-        told = db.status(chosen=chosen)
+        chosen = Selection(symbols=said["symbols"] or (), scope=said["scope"], since=said["since"])
+        told = db.status(chosen=chosen if said["symbols"] or said["scope"] else None)
         if as_json:
             print_json(told.report)
         else:
@@ -65,14 +55,21 @@ def _dataset(db: Database, name: str, as_json: bool) -> int:
     for holding in held.values():
         outcomes[holding.outcome.value] = outcomes.get(holding.outcome.value, 0) + 1
     latest = max((h.checked_at for h in held.values()), default=None)
+    told: dict[str, object] = {"dataset": name, "rows": counts, "units": outcomes, "last_update": latest}
+    behind = 0
+    if dataset.on_request:
+        behind = sum(standing.unit is not None for standing in db.status(name).standings)
+        told["behind"] = behind
     if as_json:
-        print_json({"dataset": name, "rows": counts, "units": outcomes, "last_update": latest})
+        print_json(told)
         return 0
     console = show.answer()
     console.print(f"{name}: {dataset.doc}")
     show.rows(console, ("table", "rows"), list(counts.items()))
     console.print("units: " + (", ".join(f"{n} {o}" for o, n in outcomes.items()) or "none"))
     console.print(f"last update {moment(latest)}")
+    if behind:
+        console.print(f"{behind} companies are behind what is held; run: evertape refresh {name}")
     return 0
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from typing import Any
 
 import click
 
@@ -16,8 +17,18 @@ from evertape.cli.session import opened
 @click.argument("line")
 @click.argument("day", type=Day(), metavar="REPORT_DATE")
 @click.option("--as-of", type=Day(), help="Only what was filed on or before this day.")
+@click.option(
+    "--period", type=click.Choice(("quarter", "annual", "ttm")), help="Quarter and year if not given."
+)
 @common
-def explain(symbol: str, line: str, day: date, as_of: date | None, as_json: bool, log_level: str) -> None:
+def explain(
+    symbol: str,
+    line: str,
+    day: date,
+    as_json: bool,
+    log_level: str,
+    **which: Any,
+) -> None:
     """Say where one value comes from: `explain AAPL revenue 2024-06-29`.
 
     Its tag, or the formula with its operands; accessions, filing dates, and the address at EDGAR.
@@ -26,7 +37,7 @@ def explain(symbol: str, line: str, day: date, as_of: date | None, as_json: bool
 
     with opened(read_only=True) as db:
         cik, label = db.company(symbol)
-        found = history.explain(db.store, int(cik), line, day, as_of)
+        found = history.explain(db.store, int(cik), line, day, which["as_of"], which["period"])
     if as_json:
         print_json(found)
         return

@@ -59,11 +59,9 @@ def _lives(job: Job) -> bool:
 
 
 def _counts(db: Database, job: Job) -> dict[str, int]:
-    _, rows = db.store.sql(
-        "SELECT state, COUNT(*) FROM sync_items WHERE job_id = ? GROUP BY state", (job.id,)
-    )
-    counted = Counter(dict(rows))
-    return {state.value: counted[state.value] for state in ItemState}
+    query = "SELECT state, COUNT(*) FROM sync_items WHERE job_id = ? GROUP BY state"
+    counted: dict[str, int] = dict(db.store.sql(query, (job.id,))[1])
+    return {state.value: counted.get(state.value, 0) for state in ItemState}
 
 
 def _line(db: Database, job: Job) -> str:

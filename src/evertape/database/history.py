@@ -100,22 +100,34 @@ def _plain(value: Any) -> Any:
     return value.isoformat() if isinstance(value, date) else value
 
 
-def explain(store: Store, cik: int, column: str, day: date, as_of: date | None) -> list[Explanation]:
-    """The cells of a column at a report date: the quarter's, the year's, or both.
+def explain(
+    store: Store, cik: int, column: str, day: date, as_of: date | None, period: str | None = None
+) -> list[Explanation]:
+    """The cells of a column at a report date, as `explained` gives them.
 
     Raises:
-        UserError: no such column, or nothing is known of it at that date.
+        UserError: no such column or period, or nothing is known of it at that date.
+    """
+    return explained(known(store, cik, as_of), cik, column, day, period)
+
+
+def explained(
+    made: xbrl.Statements, cik: int, column: str, day: date, period: str | None = None
+) -> list[Explanation]:
+    """The cells of a column at a report date: of one period type, or the quarter's and the year's.
+
+    Raises:
+        UserError: no such column or period, or nothing is known of it at that date.
     """
     statement = next(
         (name for name, record in statements.STATEMENTS.items() if column in table_of(record).names), None
     )
     if statement is None:
         raise UserError(f"{column} is no line of a statement; see the columns of: evertape statements --json")
-    made = known(store, cik, as_of)
     found = [
-        _explanation(cik, column, day, period, cell)
-        for period in ("quarter", "annual")
-        if (cell := made.explain(statement, day, period, column)) is not None
+        _explanation(cik, column, day, one, cell)
+        for one in statements.wanted(statement, period)
+        if (cell := made.explain(statement, day, one, column)) is not None
     ]
     if not found:
         days = sorted({row["report_date"] for row in getattr(made, statement)}, key=lambda d: abs(d - day))

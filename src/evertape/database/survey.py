@@ -63,7 +63,12 @@ class Survey:
         return targets[name]
 
     def evidence_for(self, datasets: Sequence[Dataset]) -> list[Dataset]:
-        """The evidence datasets that these rest on, and the universe, in the order of their needs."""
+        """The evidence datasets that these rest on, and the universe, in the order of their needs.
+
+        What is built from held rows rests on nothing that could be fetched first.
+        """
+        if all(dataset.on_request for dataset in datasets):
+            return []
         wanted = {"universe"}
         for dataset in reversed(list(self._catalog.datasets.values())):
             if dataset.name in wanted or dataset in datasets:
@@ -90,12 +95,26 @@ class Survey:
         rates = {s.name: planner.rate_of(s, self._limits.get(s.name)) for s in self._catalog.sources.values()}
         return planner.make_plan(target, standings, feeds, rates, options, __version__)
 
+    def plan_again(self) -> Plan:
+        """What builds anew, whatever it is made of, all that was once built on request."""
+        standings: list[Standing] = []
+        for dataset in self._catalog.datasets.values():
+            built = self._store.holdings(dataset.name) if dataset.on_request else {}
+            if built and dataset.due is not None:
+                companies = selection.everybody(sorted(built), self.listings(), self.names())
+                asked = Asked(companies=companies, scope="held", since=selection.DEFAULT_SINCE)
+                holdings = {name: self._store.holdings(name) for name in dataset.needs}
+                standings += dataset.due(Evidence(rows={}, holdings=holdings), asked, self._clock.now())
+        return self.plan("rebuild", standings, {})
+
     def judge(self, target: str, chosen: Selection | None, heard: Heard) -> report.Check:
         """Everybody chosen (or held, where nobody is), with the report and the plan."""
         since = chosen.since if chosen else selection.DEFAULT_SINCE
-        asked = self.asked(chosen) if chosen else self.held(since)
-        standings = self.standings(self.target(target), asked)
-        rows, updated = self.rows_held(asked)
+        datasets = self.target(target)
+        named = chosen and (chosen.symbols or chosen.scope or not all(d.on_request for d in datasets))
+        asked = self.asked(chosen) if chosen and named else self.held(since)
+        standings = self.standings(datasets, asked)
+        rows, updated = self.rows_held(asked, datasets)
         seen = report.Seen(
             target=target,
             scope=asked.scope,
@@ -138,11 +157,19 @@ class Survey:
         companies = selection.everybody(keys, self.listings(), self.names())
         return Asked(companies=companies, scope="held", since=since)
 
-    def rows_held(self, asked: Asked) -> tuple[dict[str, int], datetime | None]:
-        """Rows of the derived tables for the companies asked for, and when one was last fetched."""
+    def rows_held(
+        self, asked: Asked, datasets: Sequence[Dataset] = ()
+    ) -> tuple[dict[str, int], datetime | None]:
+        """Rows of the derived tables for the companies asked for, and when one was last fetched.
+
+        Tables of datasets that are built on request are among them where these are asked about.
+        """
         ciks = {int(cik) for cik in asked.companies}
         rows: dict[str, int] = {}
-        for table in sorted(self._catalog.rebuildable):
+        shown = [
+            d for d in self._catalog.datasets.values() if d.derived and (not d.on_request or d in datasets)
+        ]
+        for table in sorted(table_of(record).name for dataset in shown for record in dataset.records):
             _, counts = self._store.sql(f"SELECT cik, COUNT(*) FROM {table} GROUP BY cik")  # noqa: S608
             rows[table] = sum(n for cik, n in counts if cik in ciks)
         held = self._store.holdings("facts", list(asked.companies)).values()
@@ -153,7 +180,7 @@ class Survey:
         return sum(
             held.version != dataset.derived.version
             for dataset in self._catalog.datasets.values()
-            if dataset.derived
+            if dataset.derived and not dataset.on_request
             for held in self._store.holdings(dataset.name).values()
         )
 

@@ -10,6 +10,7 @@ from typing import Any
 from evertape.catalog import Catalog
 from evertape.clock import Clock
 from evertape.database.extract import ExtractOptions, options_of
+from evertape.database.held import HeldRows
 from evertape.engine import report
 from evertape.engine.runner import Runner, Work, items_of
 from evertape.errors import HomeBusy, Unavailable, UserError
@@ -167,9 +168,10 @@ class Workshop:
             from evertape.database.extract.job import crew_for
 
             crew = crew_for(self._settings, self._store, plan)
+        held = (self._store, self._catalog.datasets, self._clock)
         work = Work(
             store=self._store,
-            transport=self._transport() if crew is None else _Nowhere(),
+            transport=_Nowhere() if crew else HeldRows(self._transport(), *held),
             datasets=self._catalog.datasets,
             feeds=self._catalog.feeds,
             clock=self._clock,

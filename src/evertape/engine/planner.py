@@ -77,6 +77,8 @@ def make_plan(
 
 
 def _cost(feed: Feed, sizes: Sequence[int | None], rate: float) -> Cost:
+    if feed.computing is not None:
+        return Cost(seconds=round(len(sizes) * feed.computing, 1))
     known = [size for size in sizes if size is not None]
     unknown = len(sizes) - len(known)
     return Cost(

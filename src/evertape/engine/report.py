@@ -130,9 +130,9 @@ def count(standings: Sequence[Standing]) -> Counter[Freshness]:
 def most_stale(standings: Sequence[Standing]) -> list[Stale]:
     """Stale companies, the longest first; ties by label, so that two reports agree."""
     stale = [
-        Stale(key=s.key, label=s.label, days=s.days or 0, missing=s.missing)
+        Stale(key=s.key, label=s.label, days=s.days, missing=s.missing)
         for s in standings
-        if s.level.stale
+        if s.level.stale and s.days is not None
     ]
     return sorted(stale, key=lambda s: (-s.days, s.label))
 

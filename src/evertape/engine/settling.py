@@ -29,9 +29,11 @@ def commit_of(datasets: Mapping[str, Dataset], call: Call, pages: Sequence[Page]
     """
     batches = [batch for page in pages for batch in page.batches]
     holdings = [holding for page in pages for holding in page.settled]
-    replaced: list[Truth] = []
+    replaced = [truth for page in pages for truth in page.replaced]
     parents = {unit.dataset for unit in call.units}
     for dataset in datasets.values():
+        if dataset.on_request:
+            continue
         if dataset.derived and dataset.derived.parent in parents and batches:
             children = dataset.derived.derive(batches, reply.at)
             batches.extend(children)

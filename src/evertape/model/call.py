@@ -17,7 +17,7 @@ class Call:
     Attributes:
         source: whose limits, credentials and refusals apply.
         feed: who reads the answer.
-        url: its scheme picks the bottom of the stack: https, file or archive.
+        url: its scheme picks the bottom of the stack: https, file, archive or held.
         units: the coverage this call answers.
         size: bytes on the wire expected; None where unknown.
         archive: whether the body is kept, so that `rebuild` can read it again.
@@ -49,7 +49,7 @@ class Reply:
         at: when the headers arrived, aware UTC, on the clock that may be pretended.
         attempts: requests sent for it.
         elapsed: seconds on the wire of the last attempt.
-        origin: "wire" or "archive".
+        origin: "wire", "archive" or "held".
     """
 
     call: Call

@@ -47,17 +47,20 @@ Due = Callable[[Evidence, Asked, datetime], Sequence[Standing]]
 
 @dataclass(frozen=True, kw_only=True)
 class Derived:
-    """A dataset computed from its parent's rows, committed with them.
+    """A dataset computed from its parent's rows, committed with them or built on request.
 
     Attributes:
         parent: the dataset whose rows it is computed from.
         derive: the parent's batches of one unit, and now, to this dataset's batches.
         version: rows of another version are due.
+        reads: the rows of a company that `derive` needs where it is built on request, by a feed of the
+            source `held`; empty where it is committed with its parent.
     """
 
     parent: str
     derive: Callable[[Sequence[Batch], datetime], Sequence[Batch]]
     version: str
+    reads: tuple[type[Record], ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,3 +93,8 @@ class Dataset:
     check: Callable[[type[Record], Row], Sequence[str]] = lambda _record, _row: ()
     goals: tuple[str, ...] = ()
     measured: bool = False
+
+    @property
+    def on_request(self) -> bool:
+        """Derived, and not committed with its parent: `refresh` builds it from what is held."""
+        return self.derived is not None and bool(self.derived.reads)

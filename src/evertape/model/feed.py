@@ -14,12 +14,17 @@ from evertape.model.unit import Holding, Standing
 
 @dataclass(frozen=True, kw_only=True)
 class Page:
-    """A part of an answer: rows, coverage they settle, and what else must be asked."""
+    """A part of an answer: rows, coverage they settle, and what else must be asked.
+
+    Attributes:
+        replaced: derived rows under these conditions that the batches omit are deleted.
+    """
 
     batches: tuple[Batch, ...] = ()
     settled: tuple[Holding, ...] = ()
     calls: tuple[Call, ...] = ()
     truths: tuple[Truth, ...] = ()
+    replaced: tuple[Truth, ...] = ()
     notes: tuple[str, ...] = ()
 
 
@@ -32,6 +37,8 @@ class Feed:
         read: an answer, and the holdings of the call's units as they are now, to pages.
         size: bytes on the wire of one answer where nothing better is known.
         rank: of several feeds for a dataset the lowest is asked first.
+        computing: seconds of computing that an answer costs where it comes from what is held; such a call
+            is no request.
     """
 
     name: str
@@ -41,6 +48,7 @@ class Feed:
     read: Callable[[Reply, Mapping[str, Holding]], Iterable[Page]]
     size: int
     rank: int = 100
+    computing: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

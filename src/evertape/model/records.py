@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import inspect
 import types
 import typing
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any, ClassVar, Literal, dataclass_transform
+from typing import Any, ClassVar, Literal, Self, dataclass_transform
 
 Kind = Literal["integer", "real", "text", "date", "instant", "boolean", "accession", "coded", "packed"]
 _KINDS: dict[type, Kind] = {
@@ -114,7 +115,8 @@ def column(doc: str, *, unit: str = "", kind: Kind | None = None, keep: bool = F
 class Record:
     """Base of all record types: subclassing makes a frozen, keyword-only dataclass with a table.
 
-    Rows travel as tuples in field order (`Batch`); an instance is for reading and for tests.
+    Rows travel as tuples in field order (`Batch`); an instance is for reading and for tests, so that
+    the dataclass is only made when the first one is: a command that makes none does not pay for it.
     """
 
     table: ClassVar[str]
@@ -124,8 +126,24 @@ class Record:
     packed: ClassVar[Packed | None] = None
     indexes: ClassVar[tuple[tuple[str, ...], ...]] = ()
 
-    def __init_subclass__(cls) -> None:
-        dataclass(frozen=True, kw_only=True)(cls)
+    def __new__(cls, **_values: Any) -> Self:
+        for base in reversed(cls.__mro__):
+            if base is not Record and issubclass(base, Record) and "__dataclass_fields__" not in vars(base):
+                dataclass(frozen=True, kw_only=True)(base)
+        return super().__new__(cls)
+
+
+def _fields(record: type[Record]) -> dict[str, dataclasses.Field[Any]]:
+    """Its columns and inherited ones, also before the dataclass is made. Raises TypeError for any other."""
+    found: dict[str, dataclasses.Field[Any]] = {}
+    for base in reversed(record.__mro__):
+        made: dict[str, dataclasses.Field[Any]] = vars(base).get("__dataclass_fields__", {})
+        for name in () if base in (object, Record) else inspect.get_annotations(base):
+            field = made.get(name, vars(base).get(name))
+            if not isinstance(field, dataclasses.Field) or "doc" not in field.metadata:
+                raise TypeError(f"{record.__name__}.{name} needs a column(...)")
+            found[name] = field
+    return found
 
 
 _TABLES: dict[type[Record], Table] = {}
@@ -145,16 +163,14 @@ def table_of(record: type[Record]) -> Table:
 def _read_off(record: type[Record]) -> Table:
     hints = typing.get_type_hints(record)
     columns = []
-    for field in dataclasses.fields(record):  # type: ignore[arg-type]
-        if "doc" not in field.metadata:
-            raise TypeError(f"{record.__name__}.{field.name} needs a column(...)")
-        hint, nullable = _optional(hints[field.name])
+    for name, field in _fields(record).items():
+        hint, nullable = _optional(hints[name])
         kind = field.metadata["kind"] or _KINDS.get(hint)
         if kind is None:
-            raise TypeError(f"{record.__name__}.{field.name}: {hint!r} cannot be stored")
+            raise TypeError(f"{record.__name__}.{name}: {hint!r} cannot be stored")
         columns.append(
             Column(
-                name=field.name,
+                name=name,
                 kind=kind,
                 nullable=nullable,
                 doc=field.metadata["doc"],
