@@ -21,7 +21,7 @@ from benchmarks.made_companies import make_folder, make_zip
 from evertape.model.call import Call
 from evertape.net.archive import Shelf
 from evertape.net.bulk import Bulk, Member, gzip_wrapped, open_bulk
-from evertape.net.http import WireReply
+from evertape.net.received import WireReply
 
 AT = datetime(2026, 7, 10, 12, 0, tzinfo=UTC)
 _ROUNDS = 3

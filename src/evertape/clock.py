@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 import heapq
 import itertools
 import time
 from datetime import UTC, date, datetime
 from datetime import time as time_of_day
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 from zoneinfo import ZoneInfo
+
+if TYPE_CHECKING:
+    import asyncio
 
 NEW_YORK = ZoneInfo("America/New_York")
 
@@ -46,6 +48,9 @@ class SystemClock:
         return time.monotonic()
 
     async def sleep(self, seconds: float) -> None:
+        # Most commands and all worker processes never wait, and asyncio costs them a fifth of their start.
+        import asyncio
+
         await asyncio.sleep(max(0.0, seconds))
 
 
@@ -73,6 +78,8 @@ class ManualClock:
         return self._instant
 
     async def sleep(self, seconds: float) -> None:
+        import asyncio
+
         if seconds <= 0:
             await asyncio.sleep(0)
             return
@@ -102,6 +109,8 @@ class ManualClock:
     @staticmethod
     async def settle(turns: int = 25) -> None:
         """Let every task that can run do so."""
+        import asyncio
+
         for _ in range(turns):
             await asyncio.sleep(0)
 

@@ -22,7 +22,7 @@ from evertape.errors import Malformed, StoreError
 from evertape.model.call import Call, Reply
 from evertape.model.unit import Span, Unit
 from evertape.net.archive import Archive, Shelf
-from evertape.net.http import WireReply
+from evertape.net.received import WireReply
 from tests.net.world import START, ScriptedTransport, call, reply
 
 UNITS = (Unit("facts", "0000320193"), Unit("filings", "2026/QTR2", Span(date(2026, 4, 1), date(2026, 6, 30))))

@@ -22,7 +22,8 @@ from evertape.errors import Malformed, OverBudget, StoreError, Transient
 from evertape.model.call import Call
 from evertape.model.events import Arriving, Event
 from evertape.net.download import TOLD
-from evertape.net.http import Http, WireReply
+from evertape.net.http import Http
+from evertape.net.received import WireReply
 from tests.net.test_stack import stack
 from tests.net.world import call, serving, serving_bytes
 

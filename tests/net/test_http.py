@@ -12,7 +12,8 @@ from aiohttp import web
 
 from evertape.clock import ManualClock, SystemClock
 from evertape.errors import Malformed, Transient
-from evertape.net.http import Http, gunzip
+from evertape.net.http import Http
+from evertape.net.received import gunzip
 from tests.net.world import START, call, serving, serving_bytes
 
 BODY = b'{"facts": "' + b"0123456789" * 200 + b'"}'

@@ -12,8 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from evertape.datasets.facts import FactSeries, pack
 from evertape.errors import Busy, StoreError, UserError
-from evertape.model.records import Batch, Record, Truth, column
+from evertape.formats.xbrl import FoldedFact
+from evertape.model.records import Batch, Condition, Record, Truth, column
 from evertape.model.store import Commit, Store
 from evertape.stores.sqlite import SqliteStore
 from evertape.stores.sqlite_migrate import Target
@@ -303,3 +305,24 @@ def test_processes_that_open_a_new_home_at_once_all_succeed(tmp_path: Path) -> N
             assert sorted(future.result(30) for future in done)[:2] == [0, 0]
             applied = SqliteStore(path, read_only=True).sql("SELECT number FROM schema_versions")[1]
             assert applied == [(1,), (2,), (3,)]
+
+
+def test_companies_of_one_commit_stamp_nothing_of_each_other(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path / "e.db")
+    store.migrate([FactSeries])
+
+    def series(cik: int, *values: float) -> Batch:
+        facts = [FoldedFact(day, None, value, 3, 7, "10-K") for day, value in enumerate(values)]
+        return Batch(record=FactSeries, rows=[(cik, "us-gaap", "Assets", "USD", pack(facts))])
+
+    truths = [
+        Truth(record=FactSeries, where=(Condition(column="cik", op="=", value=cik),)) for cik in (1, 2, 3)
+    ]
+    whole = [series(1, 4.0, 5.0), series(2, 6.0), series(3, 7.0)]
+    assert store.commit(Commit(at=AT, batches=whole, truths=truths)) == 3
+    assert store.commit(Commit(at=AT, batches=whole, truths=truths)) == 0
+    stamped = "SELECT cik, value FROM facts WHERE absent_on IS NOT NULL"
+    assert store.sql(stamped)[1] == []
+    assert store.commit(Commit(at=AT, batches=[series(1, 4.0), series(2, 6.0)], truths=truths)) == 2
+    assert store.sql(f"{stamped} ORDER BY cik")[1] == [(1, 5.0), (3, 7.0)]
+    store.close()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import dataclasses
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
@@ -141,6 +140,8 @@ class Database(AbstractContextManager["Database"]):
         Args:
             chosen: symbols, scope, since, route as in `Selection`.
         """
+
+        import asyncio
 
         async def both() -> report.JobReport | None:
             checked = await self.check(target, Selection(**chosen))

@@ -5,12 +5,9 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlsplit
-
-from isal import isal_zlib
 
 from evertape.clock import Clock
 from evertape.errors import Malformed, SourceError, Transient
@@ -18,22 +15,13 @@ from evertape.model.call import Call, Reply
 from evertape.model.events import Emit
 from evertape.net.download import Download, Received
 from evertape.net.landing import Landing
+from evertape.net.received import MOST_BYTES, WireReply, gunzip
 
 if TYPE_CHECKING:
     import aiohttp
 
-MOST_BYTES = 1 << 30
-"""A body that is larger, on the wire or decompressed, is refused."""
 _INLINE = 256 * 1024
 """Bytes on the wire up to which decompressing on the event loop costs less than a thread."""
-_GZIP = 31
-
-
-@dataclass(frozen=True, kw_only=True)
-class WireReply(Reply):
-    """An answer that still carries its body as received, for the archive."""
-
-    raw: bytes = field(default=b"", repr=False)
 
 
 class Wire(Protocol):
@@ -224,30 +212,6 @@ async def _decoded(raw: bytes, encoding: str, url: str) -> bytes:
     if len(raw) <= _INLINE:
         return gunzip(raw, url)
     return await asyncio.to_thread(gunzip, raw, url)
-
-
-def gunzip(raw: bytes, url: str, most: int = MOST_BYTES) -> bytes:
-    """The decompressed bytes of one or more gzip members.
-
-    Raises:
-        Transient: the stream is cut off or damaged. Malformed: it unpacks to more than `most` bytes.
-    """
-    parts: list[bytes] = []
-    room = most
-    while raw:
-        stream = isal_zlib.decompressobj(wbits=_GZIP)
-        try:
-            part = stream.decompress(raw, room + 1)
-        except isal_zlib.error as error:  # type: ignore[misc]
-            raise Transient(f"the gzip stream of {url} is damaged ({error})") from error
-        room -= len(part)
-        if room < 0:
-            raise Malformed(f"the answer of {url} unpacks to more than {most} bytes")
-        if not stream.eof:
-            raise Transient(f"the gzip stream of {url} is cut off after {len(raw)} bytes")
-        parts.append(part)
-        raw = stream.unused_data if stream.unused_data.startswith(b"\x1f\x8b") else b""
-    return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
 def _fault(raised: Exception, url: str) -> SourceError:

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from evertape.clock import new_york_date
-from evertape.model.records import Batch, Row, Table, Truth, table_of
+from evertape.model.records import Batch, Record, Row, Table, Truth, table_of
 from evertape.model.store import Commit
 from evertape.stores import schema
 from evertape.stores.coding import encode_columns, encode_values
@@ -31,7 +31,7 @@ def write_rows(writer: sqlite3.Connection, codes: Codes, commit: Commit) -> int:
     Raises:
         ValueError: a row does not fit its record type, or a truth's table has no absent column.
     """
-    coded = [_coded(writer, codes, batch) for batch in commit.batches if batch.rows]
+    coded = [_coded(writer, codes, batch) for batch in _by_record(commit.batches)]
     given = {table_of(truth.record).name: set[Row]() for truth in (*commit.truths, *commit.replaced)}
     for batch in coded:
         if batch.table.name in given:
@@ -53,6 +53,15 @@ def write_rows(writer: sqlite3.Connection, codes: Codes, commit: Commit) -> int:
     for truth in commit.replaced:
         _delete(writer, truth, given)
     return changed
+
+
+def _by_record(batches: Sequence[Batch]) -> list[Batch]:
+    """One batch a record type: a truth sees all that is given of its table, and a column is coded once."""
+    rows: dict[type[Record], list[Row]] = {}
+    for batch in batches:
+        if batch.rows:
+            rows.setdefault(batch.record, []).extend(batch.rows)
+    return [Batch(record=record, rows=given) for record, given in rows.items()]
 
 
 def _coded(writer: sqlite3.Connection, codes: Codes, batch: Batch) -> _Coded:

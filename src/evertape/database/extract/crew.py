@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import pickle
 import sys
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -140,7 +141,7 @@ class ProcessCrew:
         wait = _START
         while True:
             try:
-                frame = await asyncio.wait_for(frames.receive(stdout), wait)
+                frame = await asyncio.wait_for(_receive(stdout), wait)
             except TimeoutError:
                 raise _Lost(f"took longer than {wait:.0f} s") from None
             if isinstance(frame, frames.Refused):
@@ -225,6 +226,16 @@ class ProcessCrew:
         await process.wait()
         if process.stdin is not None:
             process.stdin.close()
+
+
+async def _receive(pipe: asyncio.StreamReader) -> frames.Frame | None:
+    """The next frame of a process; None once it has ended."""
+    try:
+        length = frames.length_of(await pipe.readexactly(frames.HEAD))
+        frame: frames.Frame = pickle.loads(await pipe.readexactly(length))  # noqa: S301 - our own process wrote it
+    except (asyncio.IncompleteReadError, ConnectionError):
+        return None
+    return frame
 
 
 class _Lost(Exception):

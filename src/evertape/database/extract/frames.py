@@ -5,7 +5,6 @@ Both ends are this program; nothing else writes to the pipes.
 
 from __future__ import annotations
 
-import asyncio
 import pickle
 import struct
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from evertape.model.job import Item
 from evertape.net.bulk import Bulk, Member
 
 _LENGTH = struct.Struct(">I")
+HEAD = _LENGTH.size
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,14 +97,10 @@ def read(pipe: BinaryIO) -> object | None:
     return None if len(body) < length else pickle.loads(body)  # noqa: S301 - our own process wrote it
 
 
-async def receive(pipe: asyncio.StreamReader) -> Frame | None:
-    """The next frame of a process; None once it has ended."""
-    try:
-        (length,) = _LENGTH.unpack(await pipe.readexactly(_LENGTH.size))
-        frame: Frame = pickle.loads(await pipe.readexactly(length))  # noqa: S301 - our own process wrote it
-    except (asyncio.IncompleteReadError, ConnectionError):
-        return None
-    return frame
+def length_of(head: bytes) -> int:
+    """Bytes of the value behind a head of `HEAD` bytes."""
+    (length,) = _LENGTH.unpack(head)
+    return int(length)
 
 
 def packed(value: object) -> bytes:

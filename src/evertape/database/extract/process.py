@@ -25,9 +25,9 @@ from evertape.model.crew import Settled
 from evertape.model.job import Item, ItemState
 from evertape.model.store import Commit
 from evertape.model.unit import Holding, Outcome, Unit
-from evertape.net.archive import Kept, Shelf
 from evertape.net.bulk import gzip_wrapped
-from evertape.net.http import WireReply
+from evertape.net.received import WireReply
+from evertape.net.shelf import Kept, Shelf
 from evertape.stores.sqlite import SqliteStore
 
 TOGETHER = 6

@@ -5,6 +5,7 @@ periods, DQC_0006 of the XBRL US Data Quality Committee.
 """
 
 from evertape.formats.xbrl.concepts import EXTRACTOR_VERSION
+from evertape.formats.xbrl.decoding import decode
 from evertape.formats.xbrl.facts import (
     CompanyFacts,
     Fact,
@@ -12,7 +13,6 @@ from evertape.formats.xbrl.facts import (
     FilingSeen,
     FoldedFact,
     MalformedFacts,
-    decode,
     fold,
     unfold,
 )

@@ -1,4 +1,4 @@
-"""A companyfacts body to facts, and facts to bitemporal rows and back.
+"""Facts as filings reported them: each by itself, or folded with the filings that repeat it.
 
 Days are counted from 1970-01-01 and accessions are numbers (0000000007-24-000081 is 724000081) wherever many
 are kept; `Fact` is the form for reading.
@@ -6,16 +6,13 @@ are kept; `Fact` is the form for reading.
 
 from __future__ import annotations
 
-import math
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import TypeAlias
 
 import msgspec
-
-from evertape.formats.xbrl.concepts import ANCHOR_TAGS, FISCAL_YEAR, TAGS
 
 Fact: TypeAlias = tuple[str, str, str, date | None, date, float, str, str, date]
 """(taxonomy, tag, unit, start or None for an instant, end, value, accession, form, filed)."""
@@ -24,10 +21,6 @@ Key: TypeAlias = tuple[str, str, str]
 
 EPOCH = date(1970, 1, 1).toordinal()
 _ACCESSION = re.compile(r"\d{10}-\d{2}-\d{6}", re.ASCII)
-_ACCESSION_HEAD = re.compile(rb'\s*:\s*"(\d{10}-\d{2}-\d{6})"')
-_LARGE = frozenset({"us-gaap", "ifrs-full"})
-_HEAD = 28
-"""Bytes after an "accn" key that hold its value, spaces included."""
 
 
 class MalformedFacts(ValueError):
@@ -70,6 +63,8 @@ class FoldedFact(msgspec.Struct, frozen=True, gc=False, array_like=True):
 Series: TypeAlias = list[FoldedFact]
 """Folded facts of one key, by period and, within a period, in filing order."""
 Facts: TypeAlias = dict[Key, Series]
+Reporter: TypeAlias = tuple[int, int, str]
+"""(day of filing, accession, form): filings sort by it."""
 Filed: TypeAlias = Mapping[int, tuple[int, str]]
 """By accession: day of filing and form."""
 
@@ -131,209 +126,33 @@ def accession_number(text: str) -> int:
     return int(text.replace("-", ""))
 
 
-class _Days(dict[str, int]):
-    """ISO dates to day numbers, remembered: a market has some ten thousand days."""
-
-    def __missing__(self, text: str) -> int:
-        if len(text) != 10 or text[7] != "-":
-            raise ValueError(f"{text!r} is no date such as 2024-06-29")
-        number = self[text] = day_number(date.fromisoformat(text))
-        return number
-
-
-_DAYS = _Days()
-
-
-class _Value(msgspec.Struct, gc=False):
-    end: str
-    val: float
-    accn: str
-    form: str
-    filed: str
-    fy: int | None = None
-    start: str | None = None
-
-
-class _Tag(msgspec.Struct, gc=False):
-    units: dict[str, list[_Value]]
-
-
-class _Body(msgspec.Struct, gc=False):
-    cik: int | str
-    facts: dict[str, dict[str, msgspec.Raw]]
-    entityName: str | None = None  # noqa: N815 - the document's own key
-
-
-_BODY = msgspec.json.Decoder(_Body)
-_TAG = msgspec.json.Decoder(_Tag)
-_VALUE = msgspec.json.Decoder(_Value)
-
-_Filing: TypeAlias = tuple[int, int, str]
-"""(day of filing, accession, form): filings sort by it."""
-
-
-def decode(body: bytes, awaited: Collection[str] = ()) -> CompanyFacts:
-    """The facts of the catalogue's tags, and the filings.
-
-    Args:
-        awaited: accessions that are looked for in the tags of the large taxonomies that the catalogue
-            lacks, too.
-
-    Raises:
-        MalformedFacts: the body is no companyfacts document, or a value has the wrong type.
-    """
-    try:
-        read = _BODY.decode(body)
-        cik = int(read.cik)
-        found = _Found()
-        for taxonomy, tags in read.facts.items():
-            found.read(taxonomy, tags)
-        for value in (*_other_filings(found), *_awaited_filings(body, awaited, found)):
-            found.filing(value)
-        found.add_fiscal_years()
-    except (msgspec.DecodeError, ValueError, OverflowError, RecursionError) as error:
-        raise MalformedFacts(f"no companyfacts document: {error}") from error
-    filed = {accession: (day, form) for day, accession, form in found.filings.values()}
-    return CompanyFacts(cik=cik, name=read.entityName or "", series=found.series, filed=filed)
-
-
-class _Found:
-    """What one pass over a body gathers.
-
-    Attributes:
-        covers: by accession text, the last day and the fiscal year of the filing's own period.
-        unread: tags of small taxonomies that are not the catalogue's.
-    """
-
-    def __init__(self) -> None:
-        self.series: Facts = {}
-        self.filings: dict[str, _Filing] = {}
-        self.covers: dict[str, tuple[str, int | None]] = {}
-        self.unread: list[msgspec.Raw] = []
-
-    def read(self, taxonomy: str, tags: dict[str, msgspec.Raw]) -> None:
-        """Types and folds the catalogue's tags."""
-        wanted = TAGS.get(taxonomy, frozenset())
-        for tag, raw in tags.items():
-            if tag not in wanted:
-                if taxonomy not in _LARGE:
-                    self.unread.append(raw)
-                continue
-            for unit, values in _TAG.decode(raw).units.items():
-                if tag in ANCHOR_TAGS:
-                    self._note_periods(values)
-                self.series[taxonomy, tag, unit] = self._folded(tag, values)
-
-    def filing(self, value: _Value) -> _Filing:
-        """The filing that reported a value, entered where it is new."""
-        made = (_DAYS[value.filed], accession_number(value.accn), value.form)
-        return self.filings.setdefault(value.accn, made)
-
-    def _note_periods(self, values: list[_Value]) -> None:
-        covers = self.covers
-        for v in values:
-            if v.start is not None:
-                known = covers.get(v.accn)
-                if known is None or v.end > known[0]:
-                    covers[v.accn] = (v.end, v.fy)
-
-    def _folded(self, tag: str, values: list[_Value]) -> Series:
-        """One pass: EDGAR lists a tag's values by end and start, so that a period's stand together."""
-        folded: Series = []
-        known, days = self.filings.get, _DAYS
-        end, start = "", None
-        reports: list[tuple[_Filing, float]] = []
-        for v in values:
-            filing = known(v.accn) or self.filing(v)
-            if v.end == end and v.start == start:
-                reports.append((filing, v.val))
-                continue
-            if v.end < end or (v.end == end and start is not None and (v.start is None or v.start < start)):
-                return self._folded(tag, sorted(values, key=lambda one: (one.end, one.start or "")))
-            if reports:
-                _close(folded, days[end], None if start is None else days[start], reports)
-            end, start = v.end, v.start
-            reports = [(filing, v.val)]
-        if reports:
-            _close(folded, days[end], None if start is None else days[start], reports)
-        if not math.isfinite(sum([fact.value for fact in folded])):
-            raise ValueError(f"{tag} has a value that is no number")
-        return folded
-
-    def add_fiscal_years(self) -> None:
-        """The fiscal year of each filing's cover, as facts of the filing's own period."""
-        folded: Series = []
-        for accession, (end, year) in self.covers.items():
-            if year is not None:
-                filed, number, form = self.filings[accession]
-                folded.append(FoldedFact(_DAYS[end], None, float(year), filed, number, form))
-        if folded:
-            folded.sort(key=lambda f: (f.end, f.filed, f.accession))
-            self.series[FISCAL_YEAR] = _refold(folded)
-
-
-def _close(folded: Series, end: int, start: int | None, reports: list[tuple[_Filing, float]]) -> None:
-    """Fold the reports of one period: equal neighbours in filing order become one."""
-    if len(reports) == 1:
-        ((filed, accession, form), value) = reports[0]
-        folded.append(FoldedFact(end, start, value, filed, accession, form))
-        return
+def closed(end: int, start: int | None, reports: list[tuple[Reporter, float]]) -> Series:
+    """The reports of one period folded: equal neighbours in filing order become one."""
     reports.sort()
-    ((filed, accession, form), value) = reports[0]
+    folded: Series = []
+    (origin, value), *rest = reports
     repeats: list[int] = []
-    for again in reports[1:]:
-        if again[1] == value:
-            repeats.append(again[0][1])
+    for again, said in rest:
+        if said == value:
+            repeats.append(again[1])
         else:
-            folded.append(FoldedFact(end, start, value, filed, accession, form, tuple(repeats)))
-            ((filed, accession, form), value) = again
-            repeats = []
-    folded.append(FoldedFact(end, start, value, filed, accession, form, tuple(repeats)))
+            folded.append(FoldedFact(end, start, value, *origin, tuple(repeats)))
+            origin, value, repeats = again, said, []
+    folded.append(FoldedFact(end, start, value, *origin, tuple(repeats)))
+    return folded
 
 
-def _refold(facts: Series) -> Series:
+def refold(facts: Series) -> Series:
     """Unrepeated facts, sorted by period and filing, folded."""
     folded: Series = []
-    reports: list[tuple[_Filing, float]] = []
+    reports: list[tuple[Reporter, float]] = []
     for number, f in enumerate(facts):
         reports.append(((f.filed, f.accession, f.form), f.value))
         after = facts[number + 1] if number + 1 < len(facts) else None
         if after is None or (after.end, after.start) != (f.end, f.start):
-            _close(folded, f.end, f.start, reports)
+            folded += closed(f.end, f.start, reports)
             reports = []
     return folded
-
-
-def _other_filings(found: _Found) -> Iterator[_Value]:
-    """The first fact of each filing that reported none of the catalogue's tags.
-
-    Such filings are proxies and covers: their tags are not of the large taxonomies, whose 15,000 other
-    facts are not looked through. A scan for the key finds the few distinct accessions without building
-    a fact each; the key inside a label would be escaped, and so is not found.
-    """
-    body = b" ".join(map(bytes, found.unread))
-    new: set[bytes] = set()
-    for head in {part[:_HEAD] for part in body.split(b'"accn"')[1:]}:
-        match = _ACCESSION_HEAD.match(head)
-        if match is None:
-            raise ValueError(f"no accession number in {head!r}")
-        if match[1].decode() not in found.filings:
-            new.add(match[1])
-    for accession in sorted(new):
-        yield _first_of(body, body.index(b'"' + accession + b'"'))
-
-
-def _awaited_filings(body: bytes, awaited: Collection[str], found: _Found) -> Iterator[_Value]:
-    for accession in awaited:
-        if accession not in found.filings:
-            at = body.find(b'"' + accession.encode() + b'"')
-            if at >= 0:
-                yield _first_of(body, at)
-
-
-def _first_of(body: bytes, at: int) -> _Value:
-    """The fact around a place in the text."""
-    return _VALUE.decode(body[body.rindex(b"{", 0, at) : body.index(b"}", at) + 1])
 
 
 def fold(facts: Iterable[Fact]) -> Facts:
@@ -353,7 +172,7 @@ def fold(facts: Iterable[Fact]) -> Facts:
                 form,
             )
         )
-    return {key: _refold(sorted(found, key=_by_filing)) for key, found in series.items()}
+    return {key: refold(sorted(found, key=_by_filing)) for key, found in series.items()}
 
 
 def _by_filing(f: FoldedFact) -> tuple[int, int, int, int, str]:
