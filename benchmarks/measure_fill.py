@@ -80,7 +80,10 @@ def read(path: Path) -> Company | None:
     if len(ends) < FEWEST_FILINGS:
         return None
     made = standardize(decode(body))
-    rows = {s: {(r["report_date"], r["period_type"]): r for r in getattr(made, s)} for s in COLUMNS}
+    rows = {
+        s: {(r["report_date"], r["period_type"]): r for r in getattr(made, s) if r["period_type"] != "ttm"}
+        for s in COLUMNS
+    }
     company = Company(name=document["entityName"], industry=industry_of(raw), made=made, rows=rows, raw=raw)
     company.years = {end for form, end in ends.values() if form in ANNUAL}
     company.quarters = {end for form, end in ends.values() if form in QUARTERLY}

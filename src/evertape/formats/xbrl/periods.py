@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -51,6 +51,7 @@ class Period:
     Attributes:
         spans: durations of the period itself, the most used first.
         to_date: durations from the start of the fiscal year to the end of this quarter.
+        before: the same to the end of the quarter before.
         start, end: the dates most used.
     """
 
@@ -60,6 +61,7 @@ class Period:
     end: int
     spans: tuple[Span, ...]
     to_date: tuple[Span, ...]
+    before: tuple[Span, ...] = ()
 
 
 @dataclass
@@ -168,11 +170,16 @@ def _years_before(years: list[FiscalYear]) -> list[FiscalYear]:
     return sorted(added, key=lambda y: y.start)
 
 
-def fiscal_periods(years: list[FiscalYear], totals: Mapping[Span, int]) -> list[Period]:
+def fiscal_periods(
+    years: list[FiscalYear], totals: Mapping[Span, int], shown: Collection[Span]
+) -> list[Period]:
     """Quarters and years that facts speak of, in order of their ends.
+
+    A quarter within a year needs a filing with several lines of it: dividends alone make none.
 
     Args:
         totals: how many facts there are of each span.
+        shown: spans of which some filing has several lines.
     """
     dates: dict[tuple[int, int], _Dates] = {}
     starts = [y.start + 60 for y in years]
@@ -189,9 +196,11 @@ def fiscal_periods(years: list[FiscalYear], totals: Mapping[Span, int]) -> list[
             if quarter in (4, 0):
                 exists = year.closed
             else:
-                exists = bool(found.spans or (found.to_date and (number, quarter - 1) in dates))
+                told = found.spans or (found.to_date and (number, quarter - 1) in dates)
+                exists = bool(told) and any(s in shown for s in (*found.spans, *found.to_date))
             if exists:
-                period = _period(year, quarter, found, end + 1)
+                before = dates.get((number, quarter - 1), _Dates()).to_date
+                period = _period(year, quarter, found, end + 1, _most_used(before))
                 periods.append(period)
                 end = period.end
     return periods
@@ -227,14 +236,18 @@ def quarter_of(year: FiscalYear, end: int) -> int:
     return 0
 
 
-def _period(year: FiscalYear, quarter: int, found: _Dates, after_last: int) -> Period:
+def _period(
+    year: FiscalYear, quarter: int, found: _Dates, after_last: int, before: tuple[Span, ...]
+) -> Period:
     spans, to_date = _most_used(found.spans), _most_used(found.to_date)
     last = quarter in (0, 4)
     end = year.end if last else _most_used_end(found)
     start = next((s[0] for s in spans if s[0] is not None), year.start if quarter == 0 else after_last)
     if quarter == 0:
         start = year.start
-    return Period(year=year, quarter=quarter, start=start, end=end, spans=spans, to_date=to_date)
+    return Period(
+        year=year, quarter=quarter, start=start, end=end, spans=spans, to_date=to_date, before=before
+    )
 
 
 def _most_used(spans: Mapping[Span, int]) -> tuple[Span, ...]:
