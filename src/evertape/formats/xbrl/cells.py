@@ -105,12 +105,15 @@ def rest(whole: FoldedFact, parts: Sequence[AnyFigure], reports: ReportsOf, basi
     The latest value of the whole to which such values of all quarters are known is taken; the latest
     of each, where there is none.
     """
-    chains = [reports(part) if isinstance(part, FoldedFact) else [part] for part in parts]
+    chains: list[Sequence[AnyFigure]] = [
+        reports(part) if isinstance(part, FoldedFact) else [part] for part in parts
+    ]
     for total in reversed(reports(whole)):
         bases = _bases(total, basis)
-        picked = [next((f for f in reversed(c) if _shares(f, bases, basis)), None) for c in chains]
-        if None not in picked:
-            return combine([(1, total), *((-1, f) for f in picked if f is not None)])
+        fitting = ([f for f in chain if _shares(f, bases, basis)] for chain in chains)
+        picked = [found[-1] for found in fitting if found]
+        if len(picked) == len(parts):
+            return combine([(1, total), *((-1, f) for f in picked)])
     return combine([(1, whole), *((-1, part) for part in parts)])
 
 

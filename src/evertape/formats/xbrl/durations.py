@@ -5,7 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TypeAlias
 
-from evertape.formats.xbrl.cells import AnyFigure, combine, is_rounding, last_quarter, minus, rest, sources_of, subtracted
+from evertape.formats.xbrl.cells import (
+    AnyFigure,
+    Figure,
+    combine,
+    is_rounding,
+    last_quarter,
+    minus,
+    rest,
+    sources_of,
+    subtracted,
+)
 from evertape.formats.xbrl.facts import FoldedFact
 from evertape.formats.xbrl.index import FactIndex, Latest
 from evertape.formats.xbrl.periods import PERIODIC_FORMS, Period, Span
@@ -46,9 +56,7 @@ class Durations:
         basis: an accession's filing basis, the fiscal year that the filing is about.
     """
 
-    def __init__(
-        self, periods: Sequence[Period], index: FactIndex, basis: Callable[[int], object]
-    ) -> None:
+    def __init__(self, periods: Sequence[Period], index: FactIndex, basis: Callable[[int], object]) -> None:
         self._periods = periods
         self._index = index
         self._basis = basis
@@ -82,7 +90,7 @@ class Durations:
         A quarter that no periodic report has is taken from other forms only where it is no difference.
         """
         cells = self.alone(series)
-        if not self._index.odd:
+        if id(series) not in self._index.unperiodic:
             self._subtract(series, cells)
             return cells
         odd = {n: f for n, f in cells.items() if n in self._before and not _is_periodic(f)}
@@ -102,9 +110,9 @@ class Durations:
             if n not in to_date or (n in cells and n not in self._last_quarters):
                 continue
             whole, part = to_date[n], to_date.get(before)
-            figure: AnyFigure | None = None
+            figure: Figure | None = None
             if part is None:
-                if n not in cells:
+                if n not in cells and self._earlier[n][0] in cells:
                     figure = self._less_quarters(n, whole, cells)
             elif (
                 n not in self._ambiguous
@@ -119,7 +127,7 @@ class Durations:
             if figure is not None:
                 cells[n] = last_quarter(cells.get(n), figure)
 
-    def _less_quarters(self, n: int, whole: FoldedFact, cells: Cells) -> AnyFigure | None:
+    def _less_quarters(self, n: int, whole: FoldedFact, cells: Cells) -> Figure | None:
         """A quarter as the year to its end less the quarters before, where they are reported alone."""
         parts = [cells.get(m) if m is not None else None for m in self._earlier[n]]
         known = [part for part in parts if part is not None]

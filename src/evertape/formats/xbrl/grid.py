@@ -5,7 +5,7 @@ A line is worked out for all periods at once; that is what makes it quick.
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
 
 from evertape.formats.xbrl.cells import (
@@ -53,6 +53,7 @@ class Grid:
         self.periods = fiscal_periods(years, index.totals(), index.shown())
         self.names = year_naming(years, index.focus)
         self._starts = sorted(self.names)
+        self._bases: dict[int, int | None] = {}
         money = Currencies(index)
         self.currency = [money.of(p) for p in self.periods]
         self._durations = Durations(self.periods, index, self._basis)
@@ -130,17 +131,16 @@ class Grid:
         Notes to annual reports tell a line again, often of a part of the company or with other items.
         """
         cells: Cells = {}
-        by: dict[int, Latest] = {}
-        for (_, series), each in zip(reversed(tags), reversed(found), strict=True):
-            doubted = [n for n in each.keys() & cells.keys() if each[n].value != cells[n].value]
-            kept = {
-                n: cells[n]
-                for n in doubted
-                if not self._is_on_face(series, each[n]) and self._is_on_face(by[n], cells[n])
-            }
+        for rank in reversed(range(len(tags))):
+            each, series = found[rank], tags[rank][1]
+            kept = {}
+            for n in each.keys() & cells.keys():
+                if each[n].value != cells[n].value and not self._is_on_face(series, each[n]):
+                    by = next(tags[r][1] for r in range(rank + 1, len(tags)) if found[r].get(n) is cells[n])
+                    if self._is_on_face(by, cells[n]):
+                        kept[n] = cells[n]
             cells.update(each)
             cells.update(kept)
-            by.update({n: series for n in each if n not in kept})
         return cells
 
     def _is_on_face(self, series: Latest, figure: AnyFigure) -> bool:
@@ -150,12 +150,19 @@ class Grid:
     def _tags(self, line: Line, currency: str) -> list[Signed]:
         """The facts of each of the line's tags in a currency, in rank."""
         found, units = self.index.series, _units(line, currency)
+        if len(units) == 1:
+            return [
+                (tag.sign, series)
+                for tag in line.tags
+                if (series := found.get((tag.taxonomy, tag.name, units[0]))) is not None
+            ]
         tags = []
         for tag in line.tags:
-            series = [s for unit in units if (s := found.get((tag.taxonomy, tag.name, unit))) is not None]
-            if series:
-                one = series[0] if len(series) == 1 else one_series(*series, self.index.first)
-                tags.append((tag.sign, one))
+            both = [s for unit in units if (s := found.get((tag.taxonomy, tag.name, unit))) is not None]
+            if both:
+                tags.append(
+                    (tag.sign, both[0] if len(both) == 1 else one_series(*both, first=self.index.first))
+                )
         return tags
 
     def _split_notes(self, series: Latest, cells: Cells) -> Cells:
@@ -193,9 +200,12 @@ class Grid:
         return cells
 
     def _basis(self, accession: int) -> object:
-        """The fiscal year that a filing is about."""
-        end = self.index.main_end(accession)
-        return None if end is None else max((s for s in self._starts if s < end), default=None)
+        """The fiscal year that a filing is about, by its first day."""
+        if accession not in self._bases:
+            end = self.index.main_end(accession)
+            at = 0 if end is None else bisect_left(self._starts, end)
+            self._bases[accession] = self._starts[at - 1] if at else None
+        return self._bases[accession]
 
     def _compute(self, axis: dict[str, Cells]) -> None:
         """What formulas give where the tags gave nothing, formulas in their order."""
@@ -222,12 +232,9 @@ class Grid:
                 if not any(all(n in cells for cells in found) for found in terms):
                     self.flows[line.name].setdefault(n, figure)
 
-    def _readings(self, n: int) -> dict[str, list[AnyFigure]]:
-        """Everything that the lines that settle one another may be in a period."""
-        return {
-            line.name: list(self._durations.readings(n, self._tags(line, self.currency[n])))
-            for line in FLOWS_SETTLED
-        }
+    def _readings(self, n: int, name: str) -> list[AnyFigure]:
+        """Everything that a line that is settled may be in a period."""
+        return list(self._durations.readings(n, self._tags(FLOWS_SETTLED[name], self.currency[n])))
 
     def _changes(self) -> list[tuple[int, int, float]]:
         periods = self.periods
@@ -252,7 +259,7 @@ class Grid:
             if n in cells or any(n not in found for found in needed):
                 continue
             had = [(sign, found[n], optional) for sign, found, optional in terms if n in found]
-            cells[n] = self._sum(had)
+            cells[n] = had[0][1] if len(had) == 1 and had[0][0] > 0 else self._sum(had)
 
     def _is_needed(self, name: str, need: str) -> bool:
         return need == "always" or (need == "if used" and name not in self._unused)

@@ -40,7 +40,7 @@ class FactIndex:
         filings: by accession, its form and how many facts it has of each duration.
         focus: (period end, fiscal year, form) of each filing's cover.
         first: whether the value reported first counts.
-        odd: filings of forms other than the periodic ones.
+        unperiodic: ids of those of `series` in which other forms speak.
     """
 
     def __init__(
@@ -49,12 +49,13 @@ class FactIndex:
         self.series: dict[Key, Latest] = {}
         self.revised: dict[int, Series] = {}
         self.focus: list[tuple[int, int, str]] = []
+        self.unperiodic: set[int] = set()
         self._filed = filed
         self.first = reading == "first"
         self._covers: list[tuple[Key, FoldedFact]] = []
         self._main: dict[int, int | None] = {}
         self._key_of: dict[int, Key] | None = None
-        self.odd = frozenset(a for a, (_, form) in filed.items() if form not in PERIODIC_FORMS)
+        self._odd = frozenset(a for a, (_, form) in filed.items() if form not in PERIODIC_FORMS)
         known = facts if as_of is None else _cut(facts, as_of, filed)
         self._sheets = _sheets(known)
         counted: list[Series] = []
@@ -71,10 +72,12 @@ class FactIndex:
         self.money = self._money()
 
     def _add(self, key: Key, folded: Series) -> None:
-        if self.odd and not self.odd.isdisjoint([f.accession for f in folded]):
-            odd = {(f.start, f.end) for f in folded if f.accession in self.odd}
-            mended = _by_periodic_forms([f for f in folded if (f.start, f.end) in odd], self._filed)
+        others = False
+        if self._odd and not self._odd.isdisjoint([f.accession for f in folded]):
+            odd = {(f.start, f.end) for f in folded if f.accession in self._odd}
+            mended = list(_by_periodic_forms([f for f in folded if (f.start, f.end) in odd], self._filed))
             folded = [*(f for f in folded if (f.start, f.end) not in odd), *mended]
+            others = any(f.form not in PERIODIC_FORMS for f in mended)
         latest: Latest = {(f.start, f.end): f for f in folded}
         if len(latest) < len(folded):
             chains: dict[Span, Series] = {}
@@ -90,6 +93,8 @@ class FactIndex:
                     if len(values) > 1:
                         self.revised[id(values[-1])] = values
         self.series[key] = latest
+        if others:
+            self.unperiodic.add(id(latest))
 
     def _of_sheets(self, day: int, values: Series) -> Series:
         """The values that filings with a balance sheet of the day said; all, where none has one."""
@@ -272,7 +277,7 @@ class Currencies:
         return min(units, key=lambda unit: (-units[unit], unit))
 
 
-def one_series(one: Latest, other: Latest, first: bool) -> Latest:
+def one_series(one: Latest, other: Latest, *, first: bool) -> Latest:
     """A tag's facts under two units that mean the same, as older and newer bodies write them.
 
     Of equal values the one filed first counts, of others the one filed last.

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -68,6 +68,9 @@ class Period:
 class _Dates:
     spans: Counter[Span] = field(default_factory=Counter)
     to_date: Counter[Span] = field(default_factory=Counter)
+
+
+_NO_DATES = _Dates()
 
 
 Support: TypeAlias = Mapping[int, tuple[str, Mapping[Span, int]]]
@@ -170,9 +173,7 @@ def _years_before(years: list[FiscalYear]) -> list[FiscalYear]:
     return sorted(added, key=lambda y: y.start)
 
 
-def fiscal_periods(
-    years: list[FiscalYear], totals: Mapping[Span, int], shown: Collection[Span]
-) -> list[Period]:
+def fiscal_periods(years: list[FiscalYear], totals: Mapping[Span, int], shown: Set[Span]) -> list[Period]:
     """Quarters and years that facts speak of, in order of their ends.
 
     A quarter within a year needs a filing with several lines of it: dividends alone make none.
@@ -191,18 +192,21 @@ def fiscal_periods(
     periods: list[Period] = []
     for number, year in enumerate(years):
         end = year.start - 1
+        before: tuple[Span, ...] = ()
         for quarter in (1, 2, 3, 4, 0):
-            found = dates.get((number, quarter), _Dates())
+            found = dates.get((number, quarter), _NO_DATES)
             if quarter in (4, 0):
                 exists = year.closed
             else:
                 told = found.spans or (found.to_date and (number, quarter - 1) in dates)
-                exists = bool(told) and any(s in shown for s in (*found.spans, *found.to_date))
-            if exists:
-                before = dates.get((number, quarter - 1), _Dates()).to_date
-                period = _period(year, quarter, found, end + 1, _most_used(before))
+                exists = bool(told) and not (
+                    shown.isdisjoint(found.spans) and shown.isdisjoint(found.to_date)
+                )
+            period = _period(year, quarter, found, end + 1, before) if exists else None
+            if period is not None:
                 periods.append(period)
                 end = period.end
+            before = period.to_date if period is not None else _most_used(found.to_date)
     return periods
 
 
@@ -262,6 +266,20 @@ def _most_used_end(found: _Dates) -> int:
     for span, n in (*found.spans.items(), *found.to_date.items()):
         ends[span[1]] += n
     return max(ends, key=lambda end: (ends[end], end))
+
+
+def twelve_months(periods: list[Period]) -> Iterator[tuple[int, tuple[int, ...]]]:
+    """By period number, the numbers of the periods whose sum is the twelve months to its end."""
+    quarters: list[int] = []
+    for n, period in enumerate(periods):
+        if period.quarter == 0:
+            yield n, (n,)
+            continue
+        if quarters and abs(periods[quarters[-1]].end + 1 - period.start) > DRIFT:
+            quarters = []
+        quarters.append(n)
+        if len(quarters) >= 4 and period.quarter != 4:
+            yield n, tuple(quarters[-4:])
 
 
 def base_year(end: int) -> int:

@@ -14,8 +14,8 @@ from evertape.formats.xbrl.cells import AnyFigure, combine, is_rounding, last_fi
 from evertape.formats.xbrl.concepts import LINES
 from evertape.formats.xbrl.durations import Cells
 
-ReadingsOf: TypeAlias = Callable[[int], Mapping[str, Sequence[AnyFigure]]]
-"""Everything that each of `FLOWS_SETTLED` may be in a period, by tag in rank, the latest first."""
+ReadingsOf: TypeAlias = Callable[[int, str], Sequence[AnyFigure]]
+"""Everything that one of `FLOWS_SETTLED` may be in a period, by tag in rank, the latest first."""
 Changes: TypeAlias = Sequence[tuple[int, int, float]]
 
 _CASH = (
@@ -27,7 +27,7 @@ _CASH = (
     "net_cash_flow_discontinued",
 )
 _GROSS = ("revenue", "cost_of_revenue", "gross_profit")
-FLOWS_SETTLED = tuple(line for line in LINES if line.name in {*_CASH, "revenue", "cost_of_revenue"})
+FLOWS_SETTLED = {line.name: line for line in LINES if line.name in {*_CASH, "revenue", "cost_of_revenue"}}
 HELD = tuple(
     line
     for name in ("cash_and_restricted_cash", "cash_and_equivalents")
@@ -84,9 +84,10 @@ def settle_sheets(sheets: dict[str, Cells]) -> None:
     for n, told in liabilities.items():
         if n not in assets:
             continue
-        for total, others in ((with_minority, [temporary]), (parents, [minority, temporary])):
-            if n in total:
-                break
+        if n in with_minority:
+            total, others = with_minority, [temporary]
+        elif n in parents:
+            total, others = parents, [minority, temporary]
         else:
             continue
         less = [cells[n] for cells in (total, *others) if n in cells]
@@ -113,7 +114,7 @@ def _settle_gross(flows: dict[str, Cells], notes: Cells, readings: ReadingsOf) -
         if not _is_off(whole, part, -cost[n].value):
             continue
         between = whole + part
-        fitting = [f for f in readings(n)["cost_of_revenue"] if f.value == between]
+        fitting = [f for f in readings(n, "cost_of_revenue") if f.value == between]
         restated = _told_by(revenue[n], cost[n]) - _told_by(gross[n])
         if fitting:
             cost[n] = fitting[0]
@@ -137,7 +138,7 @@ def _settle_restated(n: int, flows: dict[str, Cells], notes: Cells, readings: Re
     with_cost = _told_by(cost[n])
     if any(
         is_rounding(f.value, revenue[n].value) and not with_cost.isdisjoint(_told_by(f))
-        for f in readings(n)["revenue"]
+        for f in readings(n, "revenue")
     ):
         gross[n] = combine([(1, revenue[n]), (-1, cost[n])])
     elif n in notes and _told_by(revenue[n], notes[n]):
@@ -189,7 +190,7 @@ def _settle_cash(flows: dict[str, Cells], readings: ReadingsOf) -> None:
             continue
         if not _is_off(*parts, *moved) or not _is_off(*parts, *moved, *apart):
             continue
-        settled = _agreeing([each.get(n) for each in cells], [readings(n)[name] for name in _CASH])
+        settled = _agreeing([each.get(n) for each in cells], [readings(n, name) for name in _CASH])
         for each, figure in zip(cells, settled, strict=True):
             if figure is not None:
                 each[n] = figure
@@ -211,8 +212,8 @@ def _agreeing(
         return told
     best, fewest = told, len(told) + 1
     for chosen in product(*choices):
-        first, second, third, change, *others = (0.0 if f is None else f.value for f in chosen)
-        if abs(first + second + third + sum(others) - change) >= 0.5:
+        first, second, third, change, *moved = (0.0 if f is None else f.value for f in chosen)
+        if abs(first + second + third + sum(moved) - change) >= 0.5:
             continue
         changed = sum(one is not other for one, other in zip(chosen, told, strict=True))
         if changed < fewest:
