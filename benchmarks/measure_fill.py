@@ -2,10 +2,11 @@
 
 Fill: the core lines over the fiscal quarters and years that a periodic filing of the body is about. A
 fourth quarter counts where the third has a filing; what is never subtracted (per share) is not due
-there. A line that a company has in no row at all is listed once and not counted.
+there. A line that a company has in no row at all is listed once and not counted. A miss is excused where
+no tag of the line, nor of what it is computed from, tells the period, alone or as a difference.
 
 Identities: over the rows that have all parts, to the dollar, to the last digit that the company writes
-(each part rounded alone), and within 1 % of the largest part.
+(each part rounded alone), and within 1 % of the largest part. All parts are due where tags tell them.
 
     python benchmarks/measure_fill.py [folder of a recorded tree] [--misses]
 """
@@ -29,6 +30,8 @@ TREE = Path(__file__).resolve().parents[2] / "shared/upstream/2026-07-10"
 FEWEST_FILINGS = 8
 SLIP, FEW, WHOLE = 7, 3, 20
 """Days by which dates may differ; facts that make a period a filing's own; facts that make a report."""
+QUARTER, YEAR = range(77, 120), range(350, 380)
+TO_DATE = {*range(154, 205), *range(238, 288), *YEAR}
 ANNUAL = ("10-K", "10-K/A", "10-KT", "20-F", "20-F/A", "40-F", "40-F/A")
 QUARTERLY = ("10-Q", "10-Q/A")
 CORE = {
@@ -56,6 +59,17 @@ class Company:
     quarters: set[date] = field(default_factory=set)
     last_quarters: set[date] = field(default_factory=set)
     raw: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    _spans: dict[str, set[tuple[date | None, date]]] = field(default_factory=dict)
+
+    def spans(self, tag: str) -> set[tuple[date | None, date]]:
+        """Start (None for an instant) and end of a tag's facts in periodic reports."""
+        if tag not in self._spans:
+            self._spans[tag] = {
+                (date.fromisoformat(v["start"]) if "start" in v else None, date.fromisoformat(v["end"]))
+                for v in self.raw.get(tag, ())
+                if v["form"] in (*ANNUAL, *QUARTERLY)
+            }
+        return self._spans[tag]
 
 
 @dataclass
@@ -64,6 +78,14 @@ class Tally:
 
     counts: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
     misses: list[str] = field(default_factory=list)
+    excused: list[str] = field(default_factory=list)
+
+    def add(self, other: Tally) -> None:
+        """Count another tally in."""
+        for what, counts in other.counts.items():
+            self.counts[what].update(counts)
+        self.misses += other.misses
+        self.excused += other.excused
 
 
 def read(path: Path) -> Company | None:
@@ -80,7 +102,10 @@ def read(path: Path) -> Company | None:
     if len(ends) < FEWEST_FILINGS:
         return None
     made = standardize(decode(body))
-    rows = {s: {(r["report_date"], r["period_type"]): r for r in getattr(made, s)} for s in COLUMNS}
+    rows = {
+        s: {(r["report_date"], r["period_type"]): r for r in getattr(made, s) if r["period_type"] != "ttm"}
+        for s in COLUMNS
+    }
     company = Company(name=document["entityName"], industry=industry_of(raw), made=made, rows=rows, raw=raw)
     company.years = {end for form, end in ends.values() if form in ANNUAL}
     company.quarters = {end for form, end in ends.values() if form in QUARTERLY}
@@ -137,25 +162,48 @@ def fill(company: Company, tally: Tally) -> list[str]:
 def _note(tally: Tally, company: Company, what: tuple[str, str, date], there: bool) -> None:
     name, period_type, end = what
     kind = "years" if period_type == "annual" else "quarters"
+    told = [] if there else candidates(company, BY_NAME[name], end, period_type)
     for counts in (tally.counts[f"fill of {kind}"], tally.counts[f"fill of {kind}: {name}"]):
         counts["due"] += 1
         counts["exact"] += there
-    if not there:
-        found = "; ".join(candidates(company, BY_NAME[name], end)) or "no candidate tag"
-        tally.misses.append(f"fill {company.name} {end} {period_type} {name}: {found}")
+        counts["excused"] += not there and not told
+    if there:
+        return
+    if told:
+        tally.misses.append(f"fill {company.name} {end} {period_type} {name}: {', '.join(told)}")
+    else:
+        tally.excused.append(f"{company.name} {end} {period_type} {name}")
 
 
-def candidates(company: Company, line: Line, end: date) -> Iterator[str]:
-    """Tags of a line, and of what it is computed from, that stand in the facts for a period's end."""
-    names = {line.name, *(name for formula in line.formulas for _, name, _ in formula)}
-    for tag in dict.fromkeys(tag.name for name in sorted(names) for tag in BY_NAME[name].tags):
-        said = {
-            ((date.fromisoformat(v["end"]) - date.fromisoformat(v["start"])).days + 1 if "start" in v else 0)
-            for v in company.raw.get(tag, ())
-            if abs((date.fromisoformat(v["end"]) - end).days) <= SLIP
-        }
-        if said:
-            yield f"{tag} of {', '.join(map(str, sorted(said)))} days"
+def candidates(company: Company, line: Line, end: date, period_type: str) -> list[str]:
+    """Tags of a line that tell a period, or formulas of which all that is needed is told so."""
+    told = [tag.name for tag in line.tags if tells(company, line, tag.name, end, period_type)]
+    for formula in line.formulas:
+        needed = [BY_NAME[name] for _, name, need in formula if need != "never"]
+        if needed and all(
+            any(tells(company, part, tag.name, end, period_type) for tag in part.tags) for part in needed
+        ):
+            told.append(" ".join(f"{'-' if sign < 0 else '+'} {name}" for sign, name, _ in formula))
+    return told
+
+
+def tells(company: Company, line: Line, tag: str, end: date, period_type: str) -> bool:
+    """Whether a tag tells a period: as it is, as a difference to date, or as a year less three quarters."""
+    spans = company.spans(tag)
+    if line.kind in ("instant", "shares", "cover"):
+        return any(start is None and abs((day - end).days) <= SLIP for start, day in spans)
+    closed = {(start, day): (day - start).days + 1 for start, day in spans if start is not None}
+    here = {start: days for (start, day), days in closed.items() if abs((day - end).days) <= SLIP}
+    if any(days in (YEAR if period_type == "annual" else QUARTER) for days in here.values()):
+        return True
+    if period_type == "annual" or line.kind != "flow":
+        return False
+    for start, days in here.items():
+        before = [d for (s, day), d in closed.items() if s == start and days - d in QUARTER]
+        alone = {day for (s, day), d in closed.items() if d in QUARTER and start <= s and day < end}
+        if days in TO_DATE and (before or (days in YEAR and len(alone) >= 3)):
+            return True
+    return False
 
 
 def digit(value: float) -> float:
@@ -228,6 +276,12 @@ IDENTITIES: tuple[tuple[str, str, str, Callable[[Row], Iterable[Reading]]], ...]
     ("cash_flow", "sections", "net_cash_flow", sections),
 )
 """Statement, what is measured, the lines that may be computed from the others, the readings of a row."""
+PARTS = {
+    "balance sheet": ("total_assets",),
+    "gross profit": ("revenue", "gross_profit"),
+    "sections": ("operating_cash_flow", "investing_cash_flow", "financing_cash_flow"),
+}
+"""Lines that make all parts of an identity due where tags, or their formulas' tags, tell them."""
 
 
 def identities(company: Company, tally: Tally) -> None:
@@ -236,9 +290,15 @@ def identities(company: Company, tally: Tally) -> None:
     for statement, what, may_follow, check in IDENTITIES:
         for (end, period_type), row in company.rows[statement].items():
             readings = list(check(row))
-            tally.counts[f"{what}: all parts ({group})"]["due"] += 1
-            tally.counts[f"{what}: all parts ({group})"]["exact"] += bool(readings)
             where = f"{company.name} {end} {period_type}"
+            kind = "last quarter" if row["fiscal_period"] == "Q4" else period_type
+            due = readings or all(candidates(company, BY_NAME[name], end, kind) for name in PARTS[what])
+            counts = tally.counts[f"{what}: all parts ({group})"]
+            counts["due"] += bool(due)
+            counts["exact"] += bool(readings)
+            counts["untold"] += not due
+            if due and not readings:
+                tally.misses.append(f"parts {what} {where}")
             measured(tally, what, where, readings)
             if not any(follows(company.made, statement, row, name) for name in may_follow.split()):
                 measured(tally, f"{what}, no part computed", "", readings)
@@ -284,20 +344,26 @@ def _accessions(made: Statements, statement: str, end: date, period_type: str, n
 def shown(counts: Counter[str]) -> str:
     """Counts as shares."""
     if counts["due"]:
-        return f"{counts['exact'] / counts['due']:7.2%} of {counts['due']}"
+        without = counts["excused"] or counts["untold"]
+        told = f", {without} untold" if without else ""
+        return f"{counts['exact'] / counts['due']:7.2%} of {counts['due']}{told}"
     told = (f"{name} {counts[key] / counts['all parts']:7.2%}" for name, key in SHARES)
     return f"{', '.join(told)} of {counts['all parts']}"
+
+
+def companies(folder: Path) -> Iterator[Company]:
+    """Companies of a recorded tree with enough filings."""
+    for path in sorted((folder / "data.sec.gov/api/xbrl/companyfacts").glob("*.json.gz")):
+        company = read(path)
+        if company is not None:
+            yield company
 
 
 def main() -> None:
     """Measure the tree and print."""
     paths = [Path(a) for a in sys.argv[1:] if not a.startswith("--")]
-    folder = (paths[0] if paths else TREE) / "data.sec.gov/api/xbrl/companyfacts"
     everything = Tally()
-    for path in sorted(folder.glob("*.json.gz")):
-        company = read(path)
-        if company is None:
-            continue
+    for company in companies(paths[0] if paths else TREE):
         own = Tally()
         nowhere = fill(company, own)
         identities(company, own)
@@ -313,15 +379,15 @@ def main() -> None:
         for what in sorted(own.counts):
             if ": " not in what:
                 print(f"  {what:28} {shown(own.counts[what])}")
-        for what, counts in own.counts.items():
-            everything.counts[what].update(counts)
-        everything.misses += own.misses
+        everything.add(own)
     print("\nall companies")
     for what in sorted(everything.counts):
         print(f"  {what:40} {shown(everything.counts[what])}")
-    print(f"  {len(everything.misses)} misses")
+    print(f"  {len(everything.misses)} misses, {len(everything.excused)} excused")
     if "--misses" in sys.argv:
         print("\n".join(everything.misses))
+        print("\nexcused: no tag tells them")
+        print("\n".join(everything.excused))
 
 
 if __name__ == "__main__":

@@ -50,7 +50,7 @@ def test_shares_and_values_per_share_are_never_subtracted() -> None:
 def test_two_durations_with_other_starts_are_not_subtracted() -> None:
     facts = [f for f in plain_year(2021) if f[4] != day("2021-09-30")]
     other = filing(9, "10-Q", "2021-11-01")
-    facts += period("2020-10-01", "2021-06-30", 7.0, other) + period("2021-07-01", "2021-09-30", 100.0, other)
+    facts += period("2020-10-01", "2021-06-30", 7.0, other) + period("2021-08-01", "2021-09-30", 70.0, other)
     assert cells(statements(facts), "income", "revenue").get(Q4_21) is None
 
 
@@ -322,8 +322,9 @@ def test_liabilities_that_are_not_reported_leave_out_all_equity() -> None:
 
 
 def test_a_restated_equity_is_not_taken_from_assets_as_first_reported() -> None:
+    """An amendment may tell some cells alone, and overrides those."""
     facts = [f for f in plain_year(2021) if f[1] != "Liabilities"]
-    facts.append(fact("StockholdersEquity", None, "2021-12-31", 400.75, filing(9, "10-K", "2023-02-20")))
+    facts.append(fact("StockholdersEquity", None, "2021-12-31", 400.75, filing(9, "10-K/A", "2022-03-20")))
     told = statements(facts)
     assert cells(told, "balance", "total_equity")[FY_21] == 400.75
     assert cells(told, "balance", "total_liabilities")[FY_21] == 1003.0 * 0.75

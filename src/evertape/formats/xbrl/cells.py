@@ -99,6 +99,28 @@ def subtracted(
     return None
 
 
+def rest(whole: FoldedFact, parts: Sequence[AnyFigure], reports: ReportsOf, basis: BasisOf) -> Figure:
+    """A year to date less its first quarters, as filings about one fiscal year reported them.
+
+    The latest value of the whole to which such values of all quarters are known is taken; the latest
+    of each, where there is none.
+    """
+    chains: list[Sequence[AnyFigure]] = [
+        reports(part) if isinstance(part, FoldedFact) else [part] for part in parts
+    ]
+    for total in reversed(reports(whole)):
+        bases = _bases(total, basis)
+        fitting = ([f for f in chain if _shares(f, bases, basis)] for chain in chains)
+        picked = [found[-1] for found in fitting if found]
+        if len(picked) == len(parts):
+            return combine([(1, total), *((-1, f) for f in picked)])
+    return combine([(1, whole), *((-1, part) for part in parts)])
+
+
+def _shares(figure: AnyFigure, bases: set[object], basis: BasisOf) -> bool:
+    return all(not bases.isdisjoint(_bases(fact, basis)) for _, fact in sources_of(figure))
+
+
 def last_quarter(alone: AnyFigure | None, derived: Figure) -> AnyFigure:
     """The fourth quarter's flow: year minus nine months, unless the quarter itself was reported.
 
@@ -122,6 +144,11 @@ def consolidated(figures: Sequence[AnyFigure]) -> AnyFigure:
     if is_scale_slip(largest.value, first.value):
         return max((first, largest), key=lambda figure: last_filed(figure).filed)
     return largest
+
+
+def is_rounding(one: float, other: float) -> bool:
+    """Whether two values are apart by no more than the rounding of one of them: a thousandth."""
+    return abs(one - other) <= 0.001 * max(abs(one), abs(other))
 
 
 def is_scale_slip(one: float, other: float) -> bool:

@@ -39,8 +39,10 @@ class Line:
     doc: str = field(repr=False)
     tags: tuple[Tag, ...] = ()
     formulas: tuple[tuple[Term, ...], ...] = ()
+    proven: tuple[tuple[Term, ...], ...] = ()
     whole: bool = False
     on_sheet: bool = False
+    restated_alone: bool = False
     industries: tuple[Industry, ...] = field(default=get_args(Industry), repr=False)
 
     @property
@@ -86,7 +88,8 @@ def _lines(catalogue: Mapping[str, Mapping[str, Any]]) -> Iterator[Line]:
     for statement in statements:
         for name, entry in catalogue[statement].items():
             ready = {**entry, "tags": tuple(map(_tag, entry.get("tags", ())))}
-            ready["formulas"] = tuple(map(_formula, entry.get("formulas", ())))
+            for formulas in ("formulas", "proven"):
+                ready[formulas] = tuple(map(_formula, entry.get(formulas, ())))
             if "industries" in entry:
                 ready["industries"] = tuple(entry["industries"])
             yield Line(name=name, statement=statement, **ready)
@@ -137,6 +140,11 @@ ANCHOR_TAGS = frozenset(
 )
 """Flows that every periodic filing has for its own period."""
 
+RESTATED_ALONE = frozenset(
+    tag.name for line in LINES if line.restated_alone or line.kind == "shares" for tag in line.tags
+)
+"""Of a day, but restated without the rest of the balance sheet."""
+
 _MARKS: dict[Industry, tuple[frozenset[str], ...]] = {
     industry: tuple(
         frozenset(tag.name for line in LINES if line.name == name for tag in line.tags) for name in names
@@ -164,7 +172,7 @@ def industry_of(tags_used: Collection[str], sic: str | int | None = None) -> Ind
     return "general"
 
 
-_CODE = 3
+_CODE = 4
 
 _SAID = repr((LINES, _READ["industries"]))
 

@@ -5,53 +5,36 @@ A line is worked out for all periods at once; that is what makes it quick.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import TypeAlias
+from bisect import bisect_left, bisect_right
+from collections.abc import Mapping, Sequence
 
 from evertape.formats.xbrl.cells import (
     AnyFigure,
     combine,
     consolidated,
-    last_quarter,
-    minus,
+    last_filed,
     of_one_taxonomy,
     on_one_filing,
-    subtracted,
 )
 from evertape.formats.xbrl.concepts import LINES, Line, Term, industry_of
-from evertape.formats.xbrl.facts import FoldedFact
-from evertape.formats.xbrl.index import Currencies, FactIndex, Latest, balance_dates, nearest
-from evertape.formats.xbrl.periods import SLIP, Period, Span, fiscal_periods, fiscal_years, year_naming
+from evertape.formats.xbrl.durations import Cells, Durations, Signed, Slots, merged
+from evertape.formats.xbrl.index import Currencies, FactIndex, Latest, balance_dates, nearest, one_series
+from evertape.formats.xbrl.periods import (
+    INTERIM_FORMS,
+    SLIP,
+    Period,
+    fiscal_periods,
+    fiscal_years,
+    year_naming,
+)
+from evertape.formats.xbrl.settling import FLOWS_SETTLED, HELD, settle_cash_held, settle_flows, settle_sheets
 
 FLOW_KINDS = frozenset({"flow", "per_share", "average"})
-Cells: TypeAlias = dict[int, AnyFigure]
-"""By period number (flows), or by the day a period ends (balance sheets)."""
 
-_COMPUTED = tuple(line for line in LINES if line.formulas)
+_COMPUTED = tuple(line for line in LINES if line.formulas or line.proven or line.on_sheet)
 _NONE: Cells = {}
-
-
-class _Slots:
-    """Which period a duration belongs to. Where filers mistype days, several belong to one."""
-
-    def __init__(self, spans: Iterable[tuple[int, Sequence[Span]]]) -> None:
-        self.first: dict[Span, int] = {}
-        self.others: list[tuple[int, Span]] = []
-        for number, found in spans:
-            for rank, span in enumerate(found):
-                if rank:
-                    self.others.append((number, span))
-                else:
-                    self.first[span] = number
-
-    def fill(self, series: Latest) -> Cells:
-        """By period, the fact under its most used dates that has one."""
-        at = self.first.get
-        cells: Cells = {n: fact for span, fact in series.items() if (n := at(span)) is not None}
-        for number, span in self.others:
-            if number not in cells and span in series:
-                cells[number] = series[span]
-        return cells
+PROOF = 3
+"""Periods in which a formula must agree with a company's own line before it speaks for the line."""
 
 
 class Grid:
@@ -67,21 +50,13 @@ class Grid:
     def __init__(self, index: FactIndex) -> None:
         self.index = index
         years = fiscal_years(index.filings)
-        self.periods = fiscal_periods(years, index.totals())
+        self.periods = fiscal_periods(years, index.totals(), index.shown())
         self.names = year_naming(years, index.focus)
         self._starts = sorted(self.names)
+        self._bases: dict[int, int | None] = {}
         money = Currencies(index)
         self.currency = [money.of(p) for p in self.periods]
-        numbers = {(p.year.start, p.quarter): n for n, p in enumerate(self.periods)}
-        self._before = {
-            n: numbers[p.year.start, p.quarter - 1]
-            for n, p in enumerate(self.periods)
-            if p.quarter > 1 and (p.year.start, p.quarter - 1) in numbers
-        }
-        self._last_quarters = {n for n, p in enumerate(self.periods) if p.quarter == 4}
-        self._own = _Slots((n, p.spans) for n, p in enumerate(self.periods))
-        self._to_date = _Slots((n, p.to_date) for n, p in enumerate(self.periods) if p.quarter)
-        self._ambiguous = {n for n, _ in self._to_date.others}
+        self._durations = Durations(self.periods, index, self._basis)
         self._quarter_ends = frozenset(p.end for p in self.periods if p.quarter in (1, 2, 3))
         self.industry = industry_of({key[1] for key in index.series})
         self._unused = _unused(index)
@@ -89,9 +64,15 @@ class Grid:
         self._sheet_days()
         self.flows: dict[str, Cells] = {}
         self.sheets: dict[str, Cells] = {}
+        self._notes: dict[str, Cells] = {}
+        self._told: dict[int, set[int]] = {}
         self._fill()
+        self._admit_notes()
+        settle_flows(self.flows, self._notes, self._readings)
+        settle_sheets(self.sheets)
         self._compute(self.flows)
         self._compute(self.sheets)
+        settle_cash_held(self.sheets, self._changes(), self._held)
 
     def has_sheet(self, period: Period) -> bool:
         """The end of a year closes a quarter too, where the company reports quarters around it."""
@@ -107,7 +88,7 @@ class Grid:
         for n, p in enumerate(self.periods):
             currency.setdefault(p.end, self.currency[n])
         self._currency_at = currency
-        self._instants = _Slots((end, [(None, day) for day in nearest(days, end)]) for end in currency)
+        self._instants = Slots((end, [(None, day) for day in nearest(days, end)]) for end in currency)
 
     def _fill(self) -> None:
         """What the tags themselves give."""
@@ -124,13 +105,8 @@ class Grid:
                 (self.flows if flow else self.sheets).setdefault(line.name, {}).update(cells)
 
     def _line(self, line: Line, currency: str) -> Cells:
-        tags = [
-            (tag.sign, series)
-            for tag in line.tags
-            for unit in _units(line, currency)
-            if (series := self.index.series.get((tag.taxonomy, tag.name, unit))) is not None
-        ]
-        if line.on_sheet and self._quarter_ends:
+        tags = self._tags(line, currency)
+        if line.on_sheet and self._quarter_ends and line.kind not in FLOW_KINDS:
             tags = [(sign, s) for sign, s in tags if _is_quarterly(s, self._quarter_ends)]
         found = []
         for sign, series in tags:
@@ -138,40 +114,81 @@ class Grid:
             if sign < 0:
                 cells = {n: combine([(-1, figure)]) for n, figure in cells.items()}
             found.append(cells)
-        if not line.whole or len(found) < 2:
-            merged: Cells = {}
-            for cells in reversed(found):
-                merged.update(cells)
-            return merged
-        every = dict.fromkeys(n for cells in found for n in cells)
-        return {n: consolidated([cells[n] for cells in found if n in cells]) for n in every}
+        if line.on_sheet and line.kind == "flow" and self._interim:
+            notes = [self._split_notes(series, cells) for (_, series), cells in zip(tags, found, strict=True)]
+            self._notes.setdefault(line.name, {}).update(merged(notes))
+        if len(found) < 2:
+            return found[0] if found else {}
+        if line.kind != "flow":
+            return merged(found)
+        cells = _consolidated(found) if line.whole else self._by_face(tags, found)
+        self._durations.across(tags, cells)
+        return cells
+
+    def _by_face(self, tags: Sequence[Signed], found: Sequence[Cells]) -> Cells:
+        """By rank, but a tag that interim reports of its filing's year use not comes after one that they do.
+
+        Notes to annual reports tell a line again, often of a part of the company or with other items.
+        """
+        cells: Cells = {}
+        for rank in reversed(range(len(tags))):
+            each, series = found[rank], tags[rank][1]
+            kept = {}
+            for n in each.keys() & cells.keys():
+                if each[n].value != cells[n].value and not self._is_on_face(series, each[n]):
+                    by = next(tags[r][1] for r in range(rank + 1, len(tags)) if found[r].get(n) is cells[n])
+                    if self._is_on_face(by, cells[n]):
+                        kept[n] = cells[n]
+            cells.update(each)
+            cells.update(kept)
+        return cells
+
+    def _is_on_face(self, series: Latest, figure: AnyFigure) -> bool:
+        year = self._basis(last_filed(figure).accession)
+        return year not in self._interim or year in self._said(series)
+
+    def _tags(self, line: Line, currency: str) -> list[Signed]:
+        """The facts of each of the line's tags in a currency, in rank."""
+        found, units = self.index.series, _units(line, currency)
+        if len(units) == 1:
+            return [
+                (tag.sign, series)
+                for tag in line.tags
+                if (series := found.get((tag.taxonomy, tag.name, units[0]))) is not None
+            ]
+        tags = []
+        for tag in line.tags:
+            both = [s for unit in units if (s := found.get((tag.taxonomy, tag.name, unit))) is not None]
+            if both:
+                tags.append(
+                    (tag.sign, both[0] if len(both) == 1 else one_series(*both, first=self.index.first))
+                )
+        return tags
+
+    def _split_notes(self, series: Latest, cells: Cells) -> Cells:
+        """Take out, of a year with interim reports, what a tag says that none of them uses in the year."""
+        if not cells:
+            return {}
+        noted = self._interim - self._said(series)
+        return {n: cells.pop(n) for n in list(cells) if self.periods[n].year.start in noted}
+
+    def _said(self, series: Latest) -> set[int]:
+        """The fiscal years of which interim reports use a tag, by their first days."""
+        if id(series) not in self._told:
+            self._told[id(series)] = {
+                self._year_of(f.end)
+                for f in series.values()
+                if f.form in INTERIM_FORMS or any(self.index.filed(a)[1] in INTERIM_FORMS for a in f.repeats)
+            }
+        return self._told[id(series)]
+
+    def _year_of(self, end: int) -> int:
+        return self._starts[max(bisect_right(self._starts, end) - 1, 0)]
 
     def _cells(self, line: Line, series: Latest) -> Cells:
         if line.kind not in FLOW_KINDS:
-            return self._instants.fill(series)
-        cells = self._own.fill(series)
-        if line.kind == "flow":
-            self._subtract(series, cells)
-        return cells
-
-    def _subtract(self, series: Latest, cells: Cells) -> None:
-        """Add the quarters that are differences of figures to date."""
-        to_date = self._to_date.fill(series)
-        revised = self.index.revised
-        for n, before in self._before.items():
-            if n in cells and n not in self._last_quarters:
-                continue
-            whole, part = to_date.get(n), to_date.get(before)
-            if not isinstance(whole, FoldedFact) or not isinstance(part, FoldedFact):
-                continue
-            plain = n not in self._ambiguous and before not in self._ambiguous
-            if plain and id(whole) not in revised and id(part) not in revised:
-                figure = minus(whole, part) if whole.start == part.start else None
-            else:
-                spans = self.periods[n].to_date, self.periods[before].to_date
-                figure = subtracted(series, *spans, self.index.reports, self._basis)
-            if figure is not None:
-                cells[n] = last_quarter(cells.get(n), figure)
+            return dict(self._instants.fill(series))
+        return self._durations.flow(series) if line.kind == "flow" else self._durations.alone(series)
 
     def _cover(self) -> Cells:
         """Cover page share counts, on the period that the filing is about."""
@@ -183,9 +200,12 @@ class Grid:
         return cells
 
     def _basis(self, accession: int) -> object:
-        """The fiscal year that a filing is about."""
-        end = self.index.main_end(accession)
-        return None if end is None else max((s for s in self._starts if s < end), default=None)
+        """The fiscal year that a filing is about, by its first day."""
+        if accession not in self._bases:
+            end = self.index.main_end(accession)
+            at = 0 if end is None else bisect_left(self._starts, end)
+            self._bases[accession] = self._starts[at - 1] if at else None
+        return self._bases[accession]
 
     def _compute(self, axis: dict[str, Cells]) -> None:
         """What formulas give where the tags gave nothing, formulas in their order."""
@@ -195,6 +215,41 @@ class Grid:
             cells = axis[line.name]
             for formula in line.formulas:
                 self._apply(formula, axis, cells)
+            for n, figure in self._notes.get(line.name, _NONE).items():
+                if n not in cells or cells[n].value == figure.value:
+                    cells[n] = figure
+            for formula in line.proven:
+                computed: Cells = {}
+                self._apply(formula, axis, computed)
+                if _is_proven(computed, cells):
+                    cells.update({n: figure for n, figure in computed.items() if n not in cells})
+
+    def _admit_notes(self) -> None:
+        """Let notes speak where what is reported besides gives no formula of their line all its terms."""
+        for line in _COMPUTED:
+            for n, figure in self._notes.get(line.name, _NONE).items():
+                terms = [[self.flows.get(name, _NONE) for _, name, _ in formula] for formula in line.formulas]
+                if not any(all(n in cells for cells in found) for found in terms):
+                    self.flows[line.name].setdefault(n, figure)
+
+    def _readings(self, n: int, name: str) -> list[AnyFigure]:
+        """Everything that a line that is settled may be in a period."""
+        return list(self._durations.readings(n, self._tags(FLOWS_SETTLED[name], self.currency[n])))
+
+    def _changes(self) -> list[tuple[int, int, float]]:
+        periods = self.periods
+        change = self.flows.get("net_cash_flow", _NONE)
+        return [(periods[n].start - 1, periods[n].end, figure.value) for n, figure in change.items()]
+
+    def _held(self, day: int) -> list[AnyFigure]:
+        """Everything that all cash may be on a day: by tag in rank, the latest first."""
+        return [
+            fact
+            for line in HELD
+            for _, series in self._tags(line, self._currency_at[day])
+            if (None, day) in series
+            for fact in reversed(self.index.reports(series[None, day]))
+        ]
 
     def _apply(self, formula: Sequence[Term], axis: Mapping[str, Cells], cells: Cells) -> None:
         needed = [axis.get(name, _NONE) for _, name, need in formula if self._is_needed(name, need)]
@@ -204,7 +259,7 @@ class Grid:
             if n in cells or any(n not in found for found in needed):
                 continue
             had = [(sign, found[n], optional) for sign, found, optional in terms if n in found]
-            cells[n] = self._sum(had)
+            cells[n] = had[0][1] if len(had) == 1 and had[0][0] > 0 else self._sum(had)
 
     def _is_needed(self, name: str, need: str) -> bool:
         return need == "always" or (need == "if used" and name not in self._unused)
@@ -220,6 +275,19 @@ class Grid:
         if not self.index.revised:
             return combine(kept)
         return combine(on_one_filing(kept, self.index.revised, lambda a: self.index.filed(a)[0]))
+
+
+def _consolidated(found: Sequence[Cells]) -> Cells:
+    if len(found) < 2:
+        return merged(found)
+    every = dict.fromkeys(n for cells in found for n in cells)
+    return {n: consolidated([cells[n] for cells in found if n in cells]) for n in every}
+
+
+def _is_proven(computed: Cells, told: Cells) -> bool:
+    """Whether a formula gives what the company reports wherever it reports it, three times at least."""
+    common = computed.keys() & told.keys()
+    return len(common) >= PROOF and all(computed[n].value == told[n].value for n in common)
 
 
 def _is_quarterly(series: Latest, quarter_ends: frozenset[int]) -> bool:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from itertools import chain
 from typing import Literal, TypeAlias
 
-from evertape.formats.xbrl.concepts import FISCAL_YEAR
+from evertape.formats.xbrl.concepts import FISCAL_YEAR, RESTATED_ALONE
 from evertape.formats.xbrl.facts import Facts, Filed, FoldedFact, Key, Series
 from evertape.formats.xbrl.periods import FEW, INTERIM_FORMS, PERIODIC_FORMS, SLIP, Period, Span
 
@@ -17,6 +17,7 @@ Reading = Literal["latest", "first"]
 Latest: TypeAlias = dict[Span, FoldedFact]
 """The value that counts of one key, by its dates."""
 
+_TOTALS = frozenset({"Assets", "LiabilitiesAndStockholdersEquity", "EquityAndLiabilities"})
 _MINOR = 0.1
 """A currency with a smaller share of the money facts than this is a stray mention, never the statements'."""
 
@@ -31,11 +32,15 @@ class FactIndex:
 
     Attributes:
         series: by key and dates, the value that counts. Forms other than the periodic ones (8-K, 6-K)
-            speak only where no periodic form does.
+            speak only where no periodic form does. What a balance sheet says is restated only by filings
+            that say the day's total assets too, and by amendments: a statement of changes in equity
+            that begins on the day is no balance sheet.
         revised: by the id of a fact in `series`, all values that its period had, in filing order; only
             where there are several.
         filings: by accession, its form and how many facts it has of each duration.
         focus: (period end, fiscal year, form) of each filing's cover.
+        first: whether the value reported first counts.
+        unperiodic: ids of those of `series` in which other forms speak.
     """
 
     def __init__(
@@ -44,13 +49,15 @@ class FactIndex:
         self.series: dict[Key, Latest] = {}
         self.revised: dict[int, Series] = {}
         self.focus: list[tuple[int, int, str]] = []
+        self.unperiodic: set[int] = set()
         self._filed = filed
-        self._first = reading == "first"
+        self.first = reading == "first"
         self._covers: list[tuple[Key, FoldedFact]] = []
         self._main: dict[int, int | None] = {}
         self._key_of: dict[int, Key] | None = None
         self._odd = frozenset(a for a, (_, form) in filed.items() if form not in PERIODIC_FORMS)
         known = facts if as_of is None else _cut(facts, as_of, filed)
+        self._sheets = _sheets(known)
         counted: list[Series] = []
         for key, folded in known.items():
             if key[0] == "dei":
@@ -65,21 +72,41 @@ class FactIndex:
         self.money = self._money()
 
     def _add(self, key: Key, folded: Series) -> None:
+        others = False
         if self._odd and not self._odd.isdisjoint([f.accession for f in folded]):
             odd = {(f.start, f.end) for f in folded if f.accession in self._odd}
-            mended = _by_periodic_forms([f for f in folded if (f.start, f.end) in odd], self._filed)
+            mended = list(_by_periodic_forms([f for f in folded if (f.start, f.end) in odd], self._filed))
             folded = [*(f for f in folded if (f.start, f.end) not in odd), *mended]
+            others = any(f.form not in PERIODIC_FORMS for f in mended)
         latest: Latest = {(f.start, f.end): f for f in folded}
         if len(latest) < len(folded):
             chains: dict[Span, Series] = {}
             for f in folded:
                 chains.setdefault((f.start, f.end), []).append(f)
             for span, values in chains.items():
-                if self._first:
+                if self.first:
                     latest[span] = values[0]
                 elif len(values) > 1:
-                    self.revised[id(values[-1])] = values
+                    if span[0] is None and key[1] not in RESTATED_ALONE:
+                        values = self._of_sheets(span[1], values)  # noqa: PLW2901
+                        latest[span] = values[-1]
+                    if len(values) > 1:
+                        self.revised[id(values[-1])] = values
         self.series[key] = latest
+        if others:
+            self.unperiodic.add(id(latest))
+
+    def _of_sheets(self, day: int, values: Series) -> Series:
+        """The values that filings with a balance sheet of the day said; all, where none has one."""
+        sheets = self._sheets.get(day)
+        if sheets is None:
+            return values
+        kept = [
+            f
+            for f in values
+            if f.form.endswith("/A") or f.accession in sheets or not sheets.isdisjoint(f.repeats)
+        ]
+        return kept or values
 
     def _note_cover(self, key: Key, folded: Series) -> None:
         if key[1] != FISCAL_YEAR[1]:
@@ -114,6 +141,10 @@ class FactIndex:
             for span, n in spans.items():
                 total[span] += n
         return total
+
+    def shown(self) -> set[Span]:
+        """Durations of which one filing has as many facts as a statement has lines."""
+        return {span for _, spans in self.filings.values() for span, n in spans.items() if n >= FEW}
 
     def reports(self, fact: FoldedFact) -> Series:
         """All values that the fact's period had, in filing order."""
@@ -200,6 +231,16 @@ def _by_periodic_forms(folded: Series, filed: Filed) -> Iterator[FoldedFact]:
             yield last
 
 
+def _sheets(facts: Facts) -> dict[int, set[int]]:
+    """By day, the filings that say its total assets."""
+    sheets: dict[int, set[int]] = {}
+    for (_, tag, _), folded in facts.items():
+        if tag in _TOTALS:
+            for f in folded:
+                sheets.setdefault(f.end, set()).update((f.accession, *f.repeats))
+    return sheets
+
+
 class Currencies:
     """The reporting currency of each period: never a convenience translation, never two in a row."""
 
@@ -236,11 +277,24 @@ class Currencies:
         return min(units, key=lambda unit: (-units[unit], unit))
 
 
+def one_series(one: Latest, other: Latest, *, first: bool) -> Latest:
+    """A tag's facts under two units that mean the same, as older and newer bodies write them.
+
+    Of equal values the one filed first counts, of others the one filed last.
+    """
+    both = dict(one)
+    for span, f in other.items():
+        known = both.get(span)
+        if known is None or (f.filed < known.filed) == (first or f.value == known.value):
+            both[span] = f
+    return both
+
+
 def balance_dates(index: FactIndex) -> list[int]:
     """Days of which a balance sheet is reported, in order: those with total assets."""
     days: set[int] = set()
     for (_, tag, _), series in index.series.items():
-        if tag in {"Assets", "LiabilitiesAndStockholdersEquity", "EquityAndLiabilities"}:
+        if tag in _TOTALS:
             days.update(end for start, end in series if start is None)
     return sorted(days)
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -51,6 +51,7 @@ class Period:
     Attributes:
         spans: durations of the period itself, the most used first.
         to_date: durations from the start of the fiscal year to the end of this quarter.
+        before: the same to the end of the quarter before.
         start, end: the dates most used.
     """
 
@@ -60,12 +61,16 @@ class Period:
     end: int
     spans: tuple[Span, ...]
     to_date: tuple[Span, ...]
+    before: tuple[Span, ...] = ()
 
 
 @dataclass
 class _Dates:
     spans: Counter[Span] = field(default_factory=Counter)
     to_date: Counter[Span] = field(default_factory=Counter)
+
+
+_NO_DATES = _Dates()
 
 
 Support: TypeAlias = Mapping[int, tuple[str, Mapping[Span, int]]]
@@ -168,11 +173,14 @@ def _years_before(years: list[FiscalYear]) -> list[FiscalYear]:
     return sorted(added, key=lambda y: y.start)
 
 
-def fiscal_periods(years: list[FiscalYear], totals: Mapping[Span, int]) -> list[Period]:
+def fiscal_periods(years: list[FiscalYear], totals: Mapping[Span, int], shown: Set[Span]) -> list[Period]:
     """Quarters and years that facts speak of, in order of their ends.
+
+    A quarter within a year needs a filing with several lines of it: dividends alone make none.
 
     Args:
         totals: how many facts there are of each span.
+        shown: spans of which some filing has several lines.
     """
     dates: dict[tuple[int, int], _Dates] = {}
     starts = [y.start + 60 for y in years]
@@ -184,16 +192,21 @@ def fiscal_periods(years: list[FiscalYear], totals: Mapping[Span, int]) -> list[
     periods: list[Period] = []
     for number, year in enumerate(years):
         end = year.start - 1
+        before: tuple[Span, ...] = ()
         for quarter in (1, 2, 3, 4, 0):
-            found = dates.get((number, quarter), _Dates())
+            found = dates.get((number, quarter), _NO_DATES)
             if quarter in (4, 0):
                 exists = year.closed
             else:
-                exists = bool(found.spans or (found.to_date and (number, quarter - 1) in dates))
-            if exists:
-                period = _period(year, quarter, found, end + 1)
+                told = found.spans or (found.to_date and (number, quarter - 1) in dates)
+                exists = bool(told) and not (
+                    shown.isdisjoint(found.spans) and shown.isdisjoint(found.to_date)
+                )
+            period = _period(year, quarter, found, end + 1, before) if exists else None
+            if period is not None:
                 periods.append(period)
                 end = period.end
+            before = period.to_date if period is not None else _most_used(found.to_date)
     return periods
 
 
@@ -227,14 +240,18 @@ def quarter_of(year: FiscalYear, end: int) -> int:
     return 0
 
 
-def _period(year: FiscalYear, quarter: int, found: _Dates, after_last: int) -> Period:
+def _period(
+    year: FiscalYear, quarter: int, found: _Dates, after_last: int, before: tuple[Span, ...]
+) -> Period:
     spans, to_date = _most_used(found.spans), _most_used(found.to_date)
     last = quarter in (0, 4)
     end = year.end if last else _most_used_end(found)
     start = next((s[0] for s in spans if s[0] is not None), year.start if quarter == 0 else after_last)
     if quarter == 0:
         start = year.start
-    return Period(year=year, quarter=quarter, start=start, end=end, spans=spans, to_date=to_date)
+    return Period(
+        year=year, quarter=quarter, start=start, end=end, spans=spans, to_date=to_date, before=before
+    )
 
 
 def _most_used(spans: Mapping[Span, int]) -> tuple[Span, ...]:
@@ -249,6 +266,20 @@ def _most_used_end(found: _Dates) -> int:
     for span, n in (*found.spans.items(), *found.to_date.items()):
         ends[span[1]] += n
     return max(ends, key=lambda end: (ends[end], end))
+
+
+def twelve_months(periods: list[Period]) -> Iterator[tuple[int, tuple[int, ...]]]:
+    """By period number, the numbers of the periods whose sum is the twelve months to its end."""
+    quarters: list[int] = []
+    for n, period in enumerate(periods):
+        if period.quarter == 0:
+            yield n, (n,)
+            continue
+        if quarters and abs(periods[quarters[-1]].end + 1 - period.start) > DRIFT:
+            quarters = []
+        quarters.append(n)
+        if len(quarters) >= 4 and period.quarter != 4:
+            yield n, tuple(quarters[-4:])
 
 
 def base_year(end: int) -> int:

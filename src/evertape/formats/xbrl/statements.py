@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
@@ -13,6 +13,7 @@ import msgspec
 
 from evertape.formats.xbrl.cells import AnyFigure, Figure, last_filed, sources_of
 from evertape.formats.xbrl.concepts import ANCHORS, COLUMNS, LINES
+from evertape.formats.xbrl.durations import Cells
 from evertape.formats.xbrl.facts import (
     CompanyFacts,
     Fact,
@@ -25,9 +26,9 @@ from evertape.formats.xbrl.facts import (
     filed_of,
     fold,
 )
-from evertape.formats.xbrl.grid import Cells, Grid
+from evertape.formats.xbrl.grid import Grid
 from evertape.formats.xbrl.index import FactIndex, Reading
-from evertape.formats.xbrl.periods import DRIFT, Period
+from evertape.formats.xbrl.periods import twelve_months
 
 Row: TypeAlias = dict[str, Any]
 """A statement's row: the shared columns, then the statement's lines, None where unknown."""
@@ -37,6 +38,8 @@ Figures: TypeAlias = list[AnyFigure | None]
 
 FEWEST_LINES = 3
 """A period with fewer lines than this is a stray mention, not a statement."""
+_COPIES = 4
+"""Lines with more figures than this many a needed fact are not asked how many facts they have."""
 SHARED = (
     "cik", "report_date", "period_type", "fiscal_year", "fiscal_period", "period_start", "filed_date",
     "accession_number", "form", "known_from", "currency", "industry", "derived",
@@ -207,6 +210,22 @@ class _Line(msgspec.Struct, gc=False):
     computed: list[str] = []
 
 
+class _Dates(dict[int, date]):
+    """Days as dates, remembered: a company's rows share some hundred."""
+
+    def __missing__(self, number: int) -> date:
+        day = self[number] = day_of(number)
+        return day
+
+
+class _Accessions(dict[int, str]):
+    """Accessions as text, remembered."""
+
+    def __missing__(self, number: int) -> str:
+        text = self[number] = accession_text(number)
+        return text
+
+
 class _Rows:
     """A company's grid being cut into rows."""
 
@@ -215,16 +234,20 @@ class _Rows:
         self._grid = grid
         self._rows: dict[str, list[tuple[Any, ...]]] = {statement: [] for statement in COLUMNS}
         self._figures: dict[RowKey, tuple[Figures, ...]] = {}
+        self._dates = _Dates()
+        self._accessions = _Accessions()
 
     def statements(self) -> Statements:
         grid = self._grid
+        told: set[int] = set()
         for statement in ("income", "cash_flow"):
-            lines = _turned(grid.flows, statement)
+            lines = _turned(grid.flows, statement, told)
+            told.update(lines)
             for n, period in enumerate(grid.periods):
                 if n in lines:
                     self._append(statement, n, "quarter" if period.quarter else "annual", lines[n])
             self._append_trailing(statement, lines)
-        sheets = _turned(grid.sheets, "balance")
+        sheets = _turned(grid.sheets, "balance", ())
         for n, period in enumerate(grid.periods):
             if period.end in sheets and grid.has_sheet(period):
                 self._append("balance", n, "quarter" if period.quarter else "annual", sheets[period.end])
@@ -233,8 +256,6 @@ class _Rows:
         return Statements(self._rows, self._figures, grid.index)
 
     def _append(self, statement: str, n: int, period_type: str, line: _Line) -> None:
-        if line.filled < FEWEST_LINES:
-            return
         period = self._grid.periods[n]
         start = None if statement == "balance" else period.start
         values = [None if figure is None else figure.value for figure in line.figures]
@@ -242,7 +263,7 @@ class _Rows:
 
     def _append_trailing(self, statement: str, lines: Mapping[int, _Line]) -> None:
         """Twelve months to the end of each quarter: four quarters, or the year itself at its end."""
-        for n, numbers in _twelve_months(self._grid.periods):
+        for n, numbers in twelve_months(self._grid.periods):
             if len({self._grid.currency[m] for m in numbers}) > 1:
                 continue
             parts = [lines[m] for m in numbers if m in lines]
@@ -268,11 +289,11 @@ class _Rows:
     ) -> None:
         statement, n, period_type, start = what
         period = self._grid.periods[n]
-        end = day_of(period.end)
+        end = self._dates[period.end]
         key = (statement, end, period_type)
         if key in self._figures:
             return
-        filed = day_of(last.filed)
+        filed = self._dates[last.filed]
         self._rows[statement].append(
             (
                 self._cik,
@@ -280,9 +301,9 @@ class _Rows:
                 period_type,
                 self._grid.names[period.year.start],
                 f"Q{period.quarter}" if period.quarter else "FY",
-                None if start is None else day_of(start),
+                None if start is None else self._dates[start],
                 filed,
-                accession_text(last.accession),
+                self._accessions[last.accession],
                 last.form,
                 filed,
                 self._grid.currency[n],
@@ -294,12 +315,24 @@ class _Rows:
         self._figures[key] = figures
 
 
-def _turned(axis: Mapping[str, Cells], statement: str) -> dict[int, _Line]:
-    """Figures by period (or end); only of those that have an anchor."""
+def _has_enough(line: _Line) -> bool:
+    """Whether a period has as many distinct facts as a statement needs; lines may copy one another."""
+    if line.filled < FEWEST_LINES or line.filled > _COPIES * FEWEST_LINES:
+        return line.filled >= FEWEST_LINES
+    facts = {id(fact) for figure in line.figures if figure is not None for _, fact in sources_of(figure)}
+    return len(facts) >= FEWEST_LINES
+
+
+def _turned(axis: Mapping[str, Cells], statement: str, told: Collection[int]) -> dict[int, _Line]:
+    """Figures by period (or end), of those that have an anchor, or an income statement, and lines enough.
+
+    Args:
+        told: periods that have an income statement.
+    """
     columns = COLUMNS[statement]
     width = len(columns)
     lines: dict[int, _Line] = {}
-    anchored = {n for anchor in ANCHORS[statement] for n in axis.get(anchor, ())}
+    anchored = {n for anchor in ANCHORS[statement] for n in axis.get(anchor, ())}.union(told)
     for at, column in enumerate(columns):
         for n, figure in axis.get(column, {}).items():
             if n not in anchored:
@@ -309,17 +342,17 @@ def _turned(axis: Mapping[str, Cells], statement: str) -> dict[int, _Line]:
             line = lines.get(n)
             if line is None:
                 line = lines[n] = _Line([None] * width, last, at, 0, [])  # type: ignore[arg-type]
-            elif _is_later(last, line.last):  # type: ignore[arg-type]
-                line.last, line.at = last, at  # type: ignore[assignment]
+            else:
+                known = line.last
+                if last.filed > known.filed or (  # type: ignore[union-attr]
+                    last.filed == known.filed and last.accession > known.accession  # type: ignore[union-attr]
+                ):
+                    line.last, line.at = last, at  # type: ignore[assignment]
             line.figures[at] = figure
             line.filled += 1
             if computed:
                 line.computed.append(column)
-    return lines
-
-
-def _is_later(one: FoldedFact, other: FoldedFact) -> bool:
-    return one.filed > other.filed or (one.filed == other.filed and one.accession > other.accession)
+    return {n: line for n, line in lines.items() if _has_enough(line)}
 
 
 def _summed(statement: str, parts: list[_Line]) -> list[float | None]:
@@ -345,20 +378,6 @@ def _last_of(parts: list[_Line], values: list[float | None]) -> FoldedFact:
         if figure is not None and value is not None
     ]
     return max(used, key=_FILING)
-
-
-def _twelve_months(periods: list[Period]) -> Iterator[tuple[int, tuple[int, ...]]]:
-    """By period number, the numbers of the periods whose sum is the twelve months to its end."""
-    quarters: list[int] = []
-    for n, period in enumerate(periods):
-        if period.quarter == 0:
-            yield n, (n,)
-            continue
-        if quarters and abs(periods[quarters[-1]].end + 1 - period.start) > DRIFT:
-            quarters = []
-        quarters.append(n)
-        if len(quarters) >= 4 and period.quarter != 4:
-            yield n, tuple(quarters[-4:])
 
 
 __all__ = [

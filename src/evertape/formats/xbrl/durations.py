@@ -1,0 +1,205 @@
+"""Facts over a time to figures of fiscal periods: as reported, or as differences of figures to date."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import TypeAlias
+
+from evertape.formats.xbrl.cells import (
+    AnyFigure,
+    Figure,
+    combine,
+    is_rounding,
+    last_quarter,
+    minus,
+    rest,
+    sources_of,
+    subtracted,
+)
+from evertape.formats.xbrl.facts import FoldedFact
+from evertape.formats.xbrl.index import FactIndex, Latest
+from evertape.formats.xbrl.periods import PERIODIC_FORMS, Period, Span
+
+Cells: TypeAlias = dict[int, AnyFigure]
+"""By period number (flows), or by the day a period ends (balance sheets)."""
+Signed: TypeAlias = tuple[int, Latest]
+"""A tag's sign and its facts."""
+
+
+class Slots:
+    """Which period a duration belongs to. Where filers mistype days, several belong to one."""
+
+    def __init__(self, spans: Iterable[tuple[int, Sequence[Span]]]) -> None:
+        self.first: dict[Span, int] = {}
+        self.others: list[tuple[int, Span]] = []
+        for number, found in spans:
+            for rank, span in enumerate(found):
+                if rank:
+                    self.others.append((number, span))
+                else:
+                    self.first[span] = number
+
+    def fill(self, series: Latest) -> dict[int, FoldedFact]:
+        """By period, the fact under its most used dates that has one."""
+        at = self.first.get
+        cells = {n: fact for span, fact in series.items() if (n := at(span)) is not None}
+        for number, span in self.others:
+            if number not in cells and span in series:
+                cells[number] = series[span]
+        return cells
+
+
+class Durations:
+    """The periods of a company, to be filled from a tag's facts.
+
+    Args:
+        basis: an accession's filing basis, the fiscal year that the filing is about.
+    """
+
+    def __init__(self, periods: Sequence[Period], index: FactIndex, basis: Callable[[int], object]) -> None:
+        self._periods = periods
+        self._index = index
+        self._basis = basis
+        numbers = {(p.year.start, p.quarter): n for n, p in enumerate(periods)}
+        self._own = Slots((n, p.spans) for n, p in enumerate(periods))
+        to_date = {n: p.to_date for n, p in enumerate(periods) if p.quarter}
+        self._before: dict[int, int] = {}
+        self._earlier: dict[int, list[int | None]] = {}
+        for n, p in enumerate(periods):
+            if p.quarter > 1:
+                before = numbers.get((p.year.start, p.quarter - 1))
+                if before is None:
+                    # Two quarters may be told by their sum alone, which is no period of its own.
+                    before = len(periods) + n
+                    to_date[before] = p.before
+                self._before[n] = before
+                self._earlier[n] = [numbers.get((p.year.start, q)) for q in range(1, p.quarter)]
+        self._spans = to_date
+        self._to_date = Slots(to_date.items())
+        self._ambiguous = {n for n, _ in self._to_date.others}
+        self._last_quarters = {n for n, p in enumerate(periods) if p.quarter == 4}
+        self._totals: dict[int, dict[int, FoldedFact]] = {}
+
+    def alone(self, series: Latest) -> Cells:
+        """What facts of the periods themselves say."""
+        return dict(self._own.fill(series))
+
+    def flow(self, series: Latest) -> Cells:
+        """The same, and the quarters that are differences of figures to date.
+
+        A quarter that no periodic report has is taken from other forms only where it is no difference.
+        """
+        cells = self.alone(series)
+        if id(series) not in self._index.unperiodic:
+            self._subtract(series, cells)
+            return cells
+        odd = {n: f for n, f in cells.items() if n in self._before and not _is_periodic(f)}
+        for n in odd:
+            del cells[n]
+        self._subtract(series, cells)
+        for n, figure in odd.items():
+            if n not in cells or not _is_periodic(cells[n]):
+                cells[n] = figure
+        return cells
+
+    def _subtract(self, series: Latest, cells: Cells) -> None:
+        """Add the quarters that are differences of figures to date."""
+        to_date = self._totals[id(series)] = self._to_date.fill(series)
+        revised = self._index.revised
+        for n, before in self._before.items():
+            if n not in to_date or (n in cells and n not in self._last_quarters):
+                continue
+            whole, part = to_date[n], to_date.get(before)
+            figure: Figure | None = None
+            if part is None:
+                if n not in cells and self._earlier[n][0] in cells:
+                    figure = self._less_quarters(n, whole, cells)
+            elif (
+                n not in self._ambiguous
+                and before not in self._ambiguous
+                and id(whole) not in revised
+                and id(part) not in revised
+            ):
+                figure = minus(whole, part) if whole.start == part.start else None
+            else:
+                spans = self._spans[n], self._spans[before]
+                figure = subtracted(series, *spans, self._index.reports, self._basis)
+            if figure is not None:
+                cells[n] = last_quarter(cells.get(n), figure)
+
+    def _less_quarters(self, n: int, whole: FoldedFact, cells: Cells) -> Figure | None:
+        """A quarter as the year to its end less the quarters before, where they are reported alone."""
+        parts = [cells.get(m) if m is not None else None for m in self._earlier[n]]
+        known = [part for part in parts if part is not None]
+        if len(known) < len(parts):
+            return None
+        return rest(whole, known, self._index.reports, self._basis)
+
+    def across(self, tags: Sequence[Signed], cells: Cells) -> None:
+        """Add the quarters of which one tag of a line tells the longer and another the shorter time.
+
+        A company that changes its tag within a year leaves a quarter that no tag alone tells. Two tags
+        are one line's if they say the same of the latest period of which both speak.
+        """
+        totals = [self._totals[id(series)] for _, series in tags]
+        if sum(map(bool, totals)) < 2:
+            return
+        for n, before in self._before.items():
+            if n in cells:
+                continue
+            for (sign, one), wholes in zip(tags, totals, strict=True):
+                if n not in wholes:
+                    continue
+                for (other_sign, other), parts in zip(tags, totals, strict=True):
+                    part = parts.get(before)
+                    if (
+                        part is not None
+                        and part.start == wholes[n].start
+                        and sign == other_sign
+                        and n not in cells
+                        and _agree(one, other)
+                    ):
+                        figure = minus(wholes[n], part)
+                        cells[n] = figure if sign > 0 else combine([(-1, figure)])
+
+    def readings(self, n: int, tags: Sequence[Signed]) -> Iterator[AnyFigure]:
+        """Everything the facts let a period's figure be: by tag in rank, the latest first."""
+        period = self._periods[n]
+        for sign, series in tags:
+            for fact in self._reports(series, period.spans):
+                yield fact if sign > 0 else combine([(-1, fact)])
+        if n not in self._before:
+            return
+        parts = [(sign, f) for sign, s in tags for f in self._reports(s, self._spans[self._before[n]])]
+        for sign, series in tags:
+            for whole in self._reports(series, period.to_date):
+                for other_sign, part in parts:
+                    if part.start == whole.start and sign == other_sign:
+                        figure = minus(whole, part)
+                        yield figure if sign > 0 else combine([(-1, figure)])
+
+    def _reports(self, series: Latest, spans: Sequence[Span]) -> Iterator[FoldedFact]:
+        for span in spans:
+            if span in series:
+                yield from reversed(self._index.reports(series[span]))
+
+
+def _is_periodic(figure: AnyFigure) -> bool:
+    return all(fact.form in PERIODIC_FORMS for _, fact in sources_of(figure))
+
+
+def _agree(one: Latest, other: Latest) -> bool:
+    """Whether two tags say the same, rounding aside, of the latest period of which both speak."""
+    common = one.keys() & other.keys()
+    if not common:
+        return False
+    last = max(common, key=lambda span: (span[1], span[0] or 0))
+    return is_rounding(one[last].value, other[last].value)
+
+
+def merged(found: Sequence[Mapping[int, AnyFigure]]) -> Cells:
+    """Of several tags' figures, those of the first that has one."""
+    cells: Cells = {}
+    for each in reversed(found):
+        cells.update(each)
+    return cells
