@@ -1,4 +1,4 @@
-"""All companies as known on a day: built on request, without a request, and told to be behind when they are."""
+"""All companies as known on a day: built without a request, and told to be behind where they are."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 
 from evertape.database import Selection
 from evertape.database.facade import Database
-from evertape.datasets.vintages import __doc__ as VINTAGES
+from evertape.datasets import vintages as dataset
 from evertape.errors import UserError
 from evertape.model.events import Event, ItemSettled
 from evertape.settings import load
@@ -52,7 +52,7 @@ def test_they_are_planned_as_no_request_built_and_then_current(held: World) -> N
     told = held.json(*BUILD)
     assert (told["job"]["right"], told["job"]["failed"], told["job"]["requests"]) == (6, 0, 0)
     assert told["job"]["rows"] > 500
-    assert [j["target"] for j in held.json("jobs", "list")][0] == "vintages"
+    assert held.json("jobs", "list")[0]["target"] == "vintages"
     assert held.json("status", "vintages")["behind"] == 0
     assert held.json("refresh", "vintages")["plan"]["steps"] == []
     assert held.stats()["requests"] == 0
@@ -111,7 +111,7 @@ def test_a_screen_is_each_companys_own_history(held: World, period: str) -> None
 
 def test_the_documented_sql_is_the_screen(held: World) -> None:
     assert held.run(*BUILD).returncode == 0
-    query = str(VINTAGES).split("\n\n")[1].replace(":day", "?1")
+    query = str(dataset.__doc__).split("\n\n")[1].replace(":day", "?1")
     with opened(held) as db:
         screen = records(db.known_on("2024-11-07", ["revenue"], period="quarter"))
         assert screen
