@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from evertape.clock import Clock
 from evertape.engine.settling import commit_of, complaints, outcome_of, settled
-from evertape.errors import Busy, Denied, EvertapeError, Malformed, OverBudget, SourceError, StoreError
+from evertape.errors import (
+    Busy,
+    Denied,
+    EvertapeError,
+    Malformed,
+    OverBudget,
+    SourceError,
+    StoreError,
+    UserError,
+)
 from evertape.model.call import Call, Reply, Transport
 from evertape.model.crew import Crew, Settled
 from evertape.model.dataset import Dataset
@@ -159,17 +169,26 @@ class Runner:
 
     async def _beat(self) -> None:
         while not self._stop.is_set():
-            wish = await asyncio.to_thread(self._work.store.beat, self._job.id, self._work.clock.real_now())
-            if wish is Wish.CANCEL:
-                self._cancelled = True
+            try:
+                # One that finds the database busy is made good by the next.
+                with contextlib.suppress(Busy):
+                    await self._beat_once()
+            except StoreError as error:
+                self._fatal = self._fatal or error
                 self.stop()
-            if self._work.crew is not None:
-                seen = self._work.crew.seen(self._job.id)
-                self._work.emit(WorkersSeen(workers=tuple(seen)))
-                await asyncio.to_thread(self._work.store.note_workers, seen)
-            if wish is not Wish.CANCEL and (wish is Wish.RUN) is not self._open.is_set():
-                await self._rest(wish is Wish.PAUSE)
             await asyncio.sleep(BEAT)
+
+    async def _beat_once(self) -> None:
+        wish = await asyncio.to_thread(self._work.store.beat, self._job.id, self._work.clock.real_now())
+        if wish is Wish.CANCEL:
+            self._cancelled = True
+            self.stop()
+        if self._work.crew is not None:
+            seen = self._work.crew.seen(self._job.id)
+            self._work.emit(WorkersSeen(workers=tuple(seen)))
+            await asyncio.to_thread(self._work.store.note_workers, seen)
+        if wish is not Wish.CANCEL and (wish is Wish.RUN) is not self._open.is_set():
+            await self._rest(wish is Wish.PAUSE)
 
     async def _rest(self, paused: bool) -> None:
         """Stop or start admitting, and say so in the ledger."""
@@ -193,7 +212,7 @@ class Runner:
                     await self._hand_over(crew, item)
                 else:
                     await self._item(item)
-            except StoreError as error:
+            except (StoreError, UserError) as error:
                 self._fatal = self._fatal or error
                 self.stop()
                 return
@@ -206,17 +225,26 @@ class Runner:
             batch.append(self._queue.popleft())
         now = self._work.clock.real_now()
         leased = [replace(i, state=ItemState.LEASED, attempt=i.attempt + 1, started_at=now) for i in batch]
-        await _persist(lambda: self._work.store.set_items(leased))
-        open_ = {item.position: item for item in leased}
+        await persist(lambda: self._work.store.set_items(leased))
+        open_ = {item.position for item in leased}
+        calls = [(item, self._calls[item.position]) for item in leased]
         try:
-            async for settled in crew.settle([(item, self._calls[item.position]) for item in leased]):
-                open_.pop(settled.item.position, None)
-                self._notes.extend(settled.notes)
-                self._tell(settled)
+            async with contextlib.aclosing(crew.settle(calls)) as told:
+                async for settled in told:
+                    open_.discard(settled.item.position)
+                    self._notes.extend(settled.notes)
+                    self._tell(settled)
         finally:
-            due = [replace(item, state=ItemState.DUE) for item in open_.values()]
-            if due:
-                self._work.store.set_items(due)
+            if open_:
+                self._give_back(open_)
+
+    def _give_back(self, positions: Collection[int]) -> None:
+        """What is still leased is due; a process may have settled some of it and not been heard."""
+        # Where the database is busy they stay leased, which is due to whoever resumes the job.
+        with contextlib.suppress(Busy):
+            leased = self._work.store.items(self._job.id, states=(ItemState.LEASED,))
+            due = [replace(item, state=ItemState.DUE) for item in leased if item.position in positions]
+            self._work.store.set_items(due)
 
     def _tell(self, told: Settled) -> None:
         item = told.item
@@ -321,7 +349,7 @@ class Runner:
     async def _settle(self, item: Item, commit: Commit, outcome: Outcome, notes: tuple[str, ...]) -> None:
         done = settled(item, outcome, commit, self._work.clock.real_now())
         self._notes.extend(notes)
-        await _persist(lambda: self._work.store.commit(replace(commit, items=(done,))))
+        await persist(lambda: self._work.store.commit(replace(commit, items=(done,))))
         self._tell(Settled(item=done, notes=notes))
 
     async def _fail(self, item: Item, call: Call, error: SourceError) -> None:
@@ -340,10 +368,10 @@ class Runner:
 
 
 async def _write(store: Store, item: Item) -> None:
-    await _persist(lambda: store.set_items([item]))
+    await persist(lambda: store.set_items([item]))
 
 
-async def _persist(write: Callable[[], object]) -> None:
+async def persist(write: Callable[[], object]) -> None:
     """Write off the loop; a busy database is tried again for half a minute."""
     until = time.monotonic() + PATIENCE
     while True:
