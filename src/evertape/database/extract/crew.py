@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import resource
+import signal
 import sys
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from pathlib import Path
 
 from evertape.database.extract import ExtractOptions, frames
 from evertape.database.extract.frames import Setup, Task
@@ -26,6 +29,10 @@ _START = 60.0
 _TRIES = 3
 """Processes that may be lost one after the other without having been at any company."""
 
+_LOOK = 0.1
+"""Seconds between two looks at what memory the processes have."""
+_STARVED = (signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS)
+"""How C code ends that does not look whether it got the memory it asked for."""
 _CURE = "see what it said above, or give more with --max-memory"
 _SETTLED = tuple(state for state in ItemState if state not in (ItemState.DUE, ItemState.LEASED))
 
@@ -43,6 +50,13 @@ class _Hand:
     busy: float = 0.0
     disk: float = 0.0
     queue: float = 0.0
+    data: int = 0
+
+    def look(self) -> None:
+        """Note how many bytes of data the process has; the most is kept."""
+        with contextlib.suppress(OSError, IndexError):
+            pages = int(Path(f"/proc/{self.process.pid}/statm").read_bytes().split()[5])
+            self.data = max(self.data, pages * resource.getpagesize())
 
 
 class ProcessCrew:
@@ -72,6 +86,7 @@ class ProcessCrew:
         self._hands: dict[int, _Hand] = {}
         self._taken: set[int] = set()
         self._free = asyncio.Semaphore(size)
+        self._watcher: asyncio.Task[None] | None = None
 
     @property
     def size(self) -> int:
@@ -176,14 +191,30 @@ class ProcessCrew:
             if isinstance(frame, frames.Finished):
                 return
             if frame is None:
-                code = await hand.process.wait()
-                raise _Lost(f"ended by signal {-code}" if code < 0 else f"ended with code {code}")
+                raise self._died(hand, await hand.process.wait())
             wait = self._timeout
             if isinstance(frame, frames.Committing):
                 wait += frames.PATIENCE
             yield frame
 
+    def _died(self, hand: _Hand, code: int) -> _Lost:
+        if code >= 0:
+            return _Lost(f"ended with code {code}")
+        reason = f"ended by signal {-code}"
+        if -code not in _STARVED or hand.data < self._setup.memory / 2:
+            return _Lost(reason)
+        had, most = (f"{amount / 1e6:.0f}" for amount in (hand.data, self._setup.memory))
+        return _Lost(f"{reason} at {had} of its {most} MB; give more with --max-memory", kind="memory")
+
+    async def _watch(self) -> None:
+        while True:
+            for hand in self._hands.values():
+                hand.look()
+            await asyncio.sleep(_LOOK)
+
     async def _hand(self) -> _Hand:
+        if self._watcher is None:
+            self._watcher = asyncio.create_task(self._watch())
         while self._idle:
             hand = self._idle.pop()
             if hand.process.returncode is None:
@@ -240,6 +271,10 @@ class ProcessCrew:
 
     async def close(self) -> None:
         """Stop all processes; what is not committed is lost and still due."""
+        if self._watcher is not None:
+            self._watcher.cancel()
+            await asyncio.gather(self._watcher, return_exceptions=True)
+            self._watcher = None
         for hand in list(self._hands.values()):
             await self._end(hand)
 

@@ -89,6 +89,13 @@ class Process:
         self._commit(waiting)
         frames.write(self._out, frames.Finished())
 
+    def close(self) -> None:
+        """Give back what is open, the bulk file aside."""
+        self._store.close()
+        if self._shelf is not None:
+            self._shelf.close()
+        os.close(self._lock)
+
     def _one(self, task: Task, held: Mapping[str, Holding], waiting: _Waiting) -> None:
         started = time.perf_counter()
         disk = self._spent.disk
