@@ -87,7 +87,7 @@ def test_every_company_meant_is_read_or_left_out_for_one_reason(
 ) -> None:
     members = {f"{cik:010d}": member(cik, mark, at) for cik, (mark, at) in files.items()}
     was = {
-        key: held(key, EXTRACT, mark=mark, version=EXTRACTOR_VERSION if not version else version)
+        key: held(key, EXTRACT, mark=mark, version=version or EXTRACTOR_VERSION)
         for key, (mark, version) in read.items()
     }
     facts = {key: held(key, checked_at=at) for key, at in known.items()}
@@ -236,22 +236,23 @@ def test_a_transaction_holds_few_companies_and_is_announced(db: Database, tmp_pa
     assert said[-1] == Finished()
 
 
-def test_two_companies_of_one_transaction_do_not_take_each_others_facts_for_gone(
-    db: Database, tmp_path: Path
+@pytest.mark.parametrize("apart", [0 * DAY, DAY])
+def test_companies_of_one_batch_do_not_take_each_others_facts_for_gone(
+    db: Database, tmp_path: Path, apart: timedelta
 ) -> None:
     bodies = {n: body(n, years=3) for n in (7, 8, 9)}
     options = ExtractOptions(path=folder(tmp_path / "bulk", bodies))
     worked(db, options, entered(db, options)[1])
     fewer = {n: body(n, years=2) for n in (7, 8, 9)}
-    # From different days, of which each sees its own facts vanish.
+    # Each sees its own facts vanish, on its own day.
     for n, text in fewer.items():
-        bulkfiles.put(options.path / name(n), text, WRITTEN + n * DAY)
+        bulkfiles.put(options.path / name(n), text, WRITTEN + DAY + n * apart)
     worked(db, options, entered(db, options)[1])
     gone = db.store.sql(
         "SELECT cik, absent_on, COUNT(*) FROM facts WHERE absent_on IS NOT NULL GROUP BY 1, 2"
     )
     # Ten facts and a fiscal year of the year that is not reported any more.
-    assert sorted(gone[1]) == [(n, (WRITTEN + n * DAY).date().isoformat(), 11) for n in (7, 8, 9)]
+    assert sorted(gone[1]) == [(n, (WRITTEN + DAY + n * apart).date().isoformat(), 11) for n in (7, 8, 9)]
     kept = db.store.sql("SELECT cik, COUNT(*) FROM facts WHERE absent_on IS NULL GROUP BY 1")
     assert sorted(kept[1]) == [(n, 22) for n in (7, 8, 9)]
 

@@ -1,4 +1,4 @@
-"""Extracting many companies: deaths of the parent lose and repeat nothing, memory is flat, writes are short."""
+"""Extracting many: deaths of the parent lose and repeat nothing, memory is flat, writes are short."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def settled(world: World) -> dict[int, tuple[Any, ...]]:
         )
     except sqlite3.OperationalError:
         return {}
-    return {position: rest for position, *rest in rows}
+    return {row[0]: row[1:] for row in rows}
 
 
 def killed(world: World, arguments: tuple[str, ...], at: int) -> set[int]:

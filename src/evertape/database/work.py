@@ -225,22 +225,11 @@ class Workshop:
                 jitter=settings.jitter,
                 rates=self._limits,
             ),
-            sources=self._sources(),
+            sources=_sources(self._catalog, settings),
             credentials=settings.credentials,
             clock=self._clock,
             emit=self.on_event,
         )
-
-    def _sources(self) -> dict[str, Source]:
-        """The sources; against a sandbox without the ceilings that spare real ones."""
-        if not self._settings.sandbox:
-            return dict(self._catalog.sources)
-        return {
-            name: dataclasses.replace(
-                source, limits=tuple(dataclasses.replace(limit, ceiling=None) for limit in source.limits)
-            )
-            for name, source in self._catalog.sources.items()
-        }
 
 
 class _Nowhere:
@@ -252,6 +241,18 @@ class _Nowhere:
 
     async def close(self) -> None:
         """Nothing is open."""
+
+
+def _sources(catalog: Catalog, settings: Settings) -> dict[str, Source]:
+    """The sources; against a sandbox without the ceilings that spare real ones."""
+    if not settings.sandbox:
+        return dict(catalog.sources)
+    return {
+        name: dataclasses.replace(
+            source, limits=tuple(dataclasses.replace(limit, ceiling=None) for limit in source.limits)
+        )
+        for name, source in catalog.sources.items()
+    }
 
 
 def living(job: Job) -> bool:

@@ -149,6 +149,8 @@ class ProcessCrew:
 
         The others of its batch go to another process.
         """
+        if not open_:
+            return ()
         (job_id,) = {task.item.job_id for task in open_.values()}
         items = await asyncio.to_thread(self._store.items, job_id, states=_SETTLED)
         told = [Settled(item=item) for item in items if item.position in open_]
