@@ -345,8 +345,8 @@ def shown(counts: Counter[str]) -> str:
     """Counts as shares."""
     if counts["due"]:
         without = counts["excused"] or counts["untold"]
-        told = f", {without} untold" if without else ""
-        return f"{counts['exact'] / counts['due']:7.2%} of {counts['due']}{told}"
+        lacking = f", {without} untold" if without else ""
+        return f"{counts['exact'] / counts['due']:7.2%} of {counts['due']}{lacking}"
     told = (f"{name} {counts[key] / counts['all parts']:7.2%}" for name, key in SHARES)
     return f"{', '.join(told)} of {counts['all parts']}"
 

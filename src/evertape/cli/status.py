@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 @selectors
 @click.option("--watch", "watching", is_flag=True, help="The running job and its processes, until it ends.")
 @common
-def status(subject: str | None, as_json: bool, log_level: str, **said: Any) -> int:
+def status(subject: str | None, watching: bool, as_json: bool, log_level: str, **said: Any) -> int:
     """Say what is held and how fresh it is, without a request.
 
     Nothing: the companies held. A DATASET: what it holds and what of it is due. A SYMBOL: one company.
@@ -35,8 +35,9 @@ def status(subject: str | None, as_json: bool, log_level: str, **said: Any) -> i
             return _dataset(db, str(subject), as_json)
         if subject and subject not in db.catalog.targets():
             return _company(db, subject, as_json)
-        chosen = Selection(symbols=said["symbols"] or (), scope=said["scope"], since=said["since"])
-        told = db.status(chosen=chosen if said["symbols"] or said["scope"] else None)
+        symbols, scope = said["symbols"] or (), said["scope"]
+        chosen = Selection(symbols=symbols, scope=scope, since=said["since"]) if symbols or scope else None
+        told = db.status(chosen=chosen)
         if as_json:
             print_json(told.report)
         else:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from evertape import catalog
 from evertape.clock import Clock, SystemClock
-from evertape.database import history, ratios, screens
+from evertape.database import extraction, history, ratios, screens
 from evertape.database.survey import Heard, Selection, Survey
 from evertape.datasets import statements
 from evertape.datasets.universe import SP500
@@ -203,6 +203,7 @@ class Database(AbstractContextManager["Database"]):
 
     ratios = ratios.frame
     known_on = screens.known_on
+    extract = extraction.extract
 
     def sql(self, query: str, parameters: Sequence[Any] = ()) -> pd.DataFrame:
         """A query of your own, as a frame. It cannot write. Raises UserError with SQLite's message."""
