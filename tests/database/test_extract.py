@@ -19,7 +19,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evertape.database import Database
-from evertape.database.extract import EXTRACT, ExtractOptions, choose, frames, options_of, plan_of
+from evertape.database.extract import EXTRACT, ExtractOptions, choose, crew, frames, options_of, plan_of
 from evertape.database.extract.crew import ProcessCrew
 from evertape.database.extract.frames import Began, Committed, Committing, Finished, Refused, Setup, Task
 from evertape.database.extract.job import crew_for, prepare
