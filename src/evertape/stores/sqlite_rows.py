@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import chain
 from typing import Any
 
 from evertape.clock import new_york_date
@@ -40,7 +41,7 @@ def write_rows(writer: sqlite3.Connection, codes: Codes, commit: Commit) -> int:
     packed = [truth for truth in commit.truths if truth.record.packed]
     named = {batch.table.name for batch in coded}
     emptied = [_Coded(table=table_of(t.record), columns=()) for t in packed if t.record.table not in named]
-    coded = [_merged(writer, batch, packed, commit.at) for batch in (*coded, *emptied)]
+    coded = [_merged(writer, batch, packed, commit.at) for batch in _joined((*coded, *emptied))]
     # What was held is read before the new rows come, so that a first answer costs no comparison.
     plain = [truth for truth in commit.truths if not truth.record.packed]
     missing = [_missing(writer, truth, given) for truth in plain]
@@ -58,6 +59,20 @@ def write_rows(writer: sqlite3.Connection, codes: Codes, commit: Commit) -> int:
 def _coded(writer: sqlite3.Connection, codes: Codes, batch: Batch) -> _Coded:
     table = table_of(batch.record)
     return _Coded(table=table, columns=encode_columns(table, batch.rows, codes.numbers(writer, table, batch)))
+
+
+def _joined(batches: Sequence[_Coded]) -> list[_Coded]:
+    """Batches of a packed table as one: to the truths of a commit a row of any of them is there."""
+    joined = [batch for batch in batches if batch.table.packed is None]
+    of: dict[str, list[_Coded]] = {}
+    for batch in batches:
+        if batch.table.packed is not None:
+            of.setdefault(batch.table.name, []).append(batch)
+    for same in of.values():
+        parts = zip(*(batch.columns for batch in same), strict=True)
+        columns = [list(chain.from_iterable(part)) for part in parts] if len(same) > 1 else same[0].columns
+        joined.append(_Coded(table=same[0].table, columns=columns))
+    return joined
 
 
 def _merged(writer: sqlite3.Connection, batch: _Coded, truths: Sequence[Truth], at: datetime) -> _Coded:
