@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from evertape.catalog import Catalog
 from evertape.clock import Clock
@@ -20,6 +20,9 @@ from evertape.model.job import ItemState, Job, JobState, Wish, alive, new_job_id
 from evertape.model.plan import Cost, Plan, Step
 from evertape.model.store import Store
 from evertape.settings import Settings
+
+if TYPE_CHECKING:
+    from evertape.database.extract.crew import ProcessCrew
 
 HEARTBEAT_LOST = 60.0
 """Seconds without a heartbeat after which an owner on another machine is taken for dead."""
@@ -71,10 +74,10 @@ class Workshop:
     ) -> report.JobReport:
         """Enter a plan as a job and run it to its end."""
         job = self._job(kind, plan, parent)
-        if options_of(plan) is None:
-            self._transport()
+        # Before the job is entered: what is wrong with them would leave it running, and nobody at it.
+        crew = self._crew(plan)
         self._store.create_job(job, items_of(job.id, plan), living)
-        return await self._drive(job, plan, workers)
+        return await self._drive(job, plan, workers, crew)
 
     async def resume(self, job_id: str | None, workers: int) -> report.JobReport:
         """Go on with an interrupted job; the latest one where none is named."""
@@ -90,10 +93,9 @@ class Workshop:
             heartbeat_at=self._clock.real_now(),
         )
         plan = Plan.from_json(job.plan)
-        if options_of(plan) is None:
-            self._transport()
+        crew = self._crew(plan)
         self._store.take_job(taken, living)
-        return await self._drive(taken, plan, workers)
+        return await self._drive(taken, plan, workers, crew)
 
     def _resumable(self, job_id: str | None) -> Job:
         if job_id is not None:
@@ -160,13 +162,17 @@ class Workshop:
             total=sum(len(step.calls) for step in plan.steps),
         )
 
-    async def _drive(self, job: Job, plan: Plan, workers: int) -> report.JobReport:
-        planned = plan.cost.bytes
-        crew = None
-        if options_of(plan) is not None:
-            from evertape.database.extract.job import crew_for
+    def _crew(self, plan: Plan) -> ProcessCrew | None:
+        """The processes of an extraction; for any other plan the transport is made, and there are none."""
+        if options_of(plan) is None:
+            self._transport()
+            return None
+        from evertape.database.extract.job import crew_for
 
-            crew = crew_for(self._settings, self._store, plan)
+        return crew_for(self._settings, self._store, plan)
+
+    async def _drive(self, job: Job, plan: Plan, workers: int, crew: ProcessCrew | None) -> report.JobReport:
+        planned = plan.cost.bytes
         work = Work(
             store=self._store,
             transport=self._transport() if crew is None else _Nowhere(),
@@ -219,22 +225,11 @@ class Workshop:
                 jitter=settings.jitter,
                 rates=self._limits,
             ),
-            sources=self._sources(),
+            sources=_sources(self._catalog, settings),
             credentials=settings.credentials,
             clock=self._clock,
             emit=self.on_event,
         )
-
-    def _sources(self) -> dict[str, Source]:
-        """The sources; against a sandbox without the ceilings that spare real ones."""
-        if not self._settings.sandbox:
-            return dict(self._catalog.sources)
-        return {
-            name: dataclasses.replace(
-                source, limits=tuple(dataclasses.replace(limit, ceiling=None) for limit in source.limits)
-            )
-            for name, source in self._catalog.sources.items()
-        }
 
 
 class _Nowhere:
@@ -246,6 +241,18 @@ class _Nowhere:
 
     async def close(self) -> None:
         """Nothing is open."""
+
+
+def _sources(catalog: Catalog, settings: Settings) -> dict[str, Source]:
+    """The sources; against a sandbox without the ceilings that spare real ones."""
+    if not settings.sandbox:
+        return dict(catalog.sources)
+    return {
+        name: dataclasses.replace(
+            source, limits=tuple(dataclasses.replace(limit, ceiling=None) for limit in source.limits)
+        )
+        for name, source in catalog.sources.items()
+    }
 
 
 def living(job: Job) -> bool:
@@ -277,7 +284,7 @@ def _only(plan: Plan, positions: set[int]) -> Plan:
         if calls:
             share = len(calls) / len(step.calls)
             cost = Cost(
-                requests=len(calls),
+                requests=round(step.cost.requests * share),
                 bytes=round(step.cost.bytes * share),
                 seconds=round(step.cost.seconds * share, 1),
             )

@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from evertape.clock import Clock
 from evertape.engine.settling import commit_of, complaints, outcome_of, settled
-from evertape.errors import Busy, Denied, EvertapeError, Malformed, OverBudget, SourceError, StoreError
+from evertape.errors import (
+    Busy,
+    Denied,
+    EvertapeError,
+    Malformed,
+    OverBudget,
+    SourceError,
+    StoreError,
+    UserError,
+)
 from evertape.model.call import Call, Reply, Transport
 from evertape.model.crew import Crew, Settled
 from evertape.model.dataset import Dataset
@@ -159,27 +169,35 @@ class Runner:
 
     async def _beat(self) -> None:
         while not self._stop.is_set():
-            wish = await asyncio.to_thread(self._work.store.beat, self._job.id, self._work.clock.real_now())
-            if wish is Wish.CANCEL:
-                self._cancelled = True
+            try:
+                # One that finds the database busy is made good by the next.
+                with contextlib.suppress(Busy):
+                    await self._beat_once()
+            except StoreError as error:
+                self._fatal = self._fatal or error
                 self.stop()
-            if self._work.crew is not None:
-                seen = self._work.crew.seen(self._job.id)
-                self._work.emit(WorkersSeen(workers=tuple(seen)))
-                await asyncio.to_thread(self._work.store.note_workers, seen)
-            if wish is not Wish.CANCEL and (wish is Wish.RUN) is not self._open.is_set():
-                await self._rest(wish is Wish.PAUSE)
             await asyncio.sleep(BEAT)
 
-    async def _rest(self, paused: bool) -> None:
-        """Stop or start admitting, and say so in the ledger."""
-        state = JobState.PAUSED if paused else JobState.RUNNING
-        if paused:
+    async def _beat_once(self) -> None:
+        """Say that the owner lives and how its processes do; heed what people wish."""
+        wish = await asyncio.to_thread(self._work.store.beat, self._job.id, self._work.clock.real_now())
+        if wish is Wish.CANCEL:
+            self._cancelled = True
+            self.stop()
+        if self._work.crew is not None:
+            seen = self._work.crew.seen(self._job.id)
+            self._work.emit(WorkersSeen(workers=tuple(seen)))
+            await asyncio.to_thread(self._work.store.note_workers, seen)
+        if wish is Wish.CANCEL or (wish is Wish.RUN) is self._open.is_set():
+            return
+        # The ledger first: where it is busy, the next beat finds the same wish and tries again.
+        state = JobState.PAUSED if wish is Wish.PAUSE else JobState.RUNNING
+        now = self._work.clock.real_now()
+        await asyncio.to_thread(self._work.store.set_job_state, self._job.id, state, now)
+        if wish is Wish.PAUSE:
             self._open.clear()
         else:
             self._open.set()
-        now = self._work.clock.real_now()
-        await asyncio.to_thread(self._work.store.set_job_state, self._job.id, state, now)
 
     async def _worker(self) -> None:
         while self._queue and not self._stop.is_set():
@@ -193,7 +211,7 @@ class Runner:
                     await self._hand_over(crew, item)
                 else:
                     await self._item(item)
-            except StoreError as error:
+            except (StoreError, UserError) as error:
                 self._fatal = self._fatal or error
                 self.stop()
                 return
@@ -206,44 +224,18 @@ class Runner:
             batch.append(self._queue.popleft())
         now = self._work.clock.real_now()
         leased = [replace(i, state=ItemState.LEASED, attempt=i.attempt + 1, started_at=now) for i in batch]
-        await _persist(lambda: self._work.store.set_items(leased))
-        open_ = {item.position: item for item in leased}
+        await persist(lambda: self._work.store.set_items(leased))
+        open_ = {item.position for item in leased}
+        calls = [(item, self._calls[item.position]) for item in leased]
         try:
-            async for settled in crew.settle([(item, self._calls[item.position]) for item in leased]):
-                open_.pop(settled.item.position, None)
-                self._notes.extend(settled.notes)
-                self._tell(settled)
+            async with contextlib.aclosing(crew.settle(calls)) as told:
+                async for settled in told:
+                    open_.discard(settled.item.position)
+                    self._notes.extend(settled.notes)
+                    _tell(self._work.emit, settled)
         finally:
-            due = [replace(item, state=ItemState.DUE) for item in open_.values()]
-            if due:
-                self._work.store.set_items(due)
-
-    def _tell(self, told: Settled) -> None:
-        item = told.item
-        if item.state is ItemState.FAILED:
-            self._work.emit(
-                ItemFailed(
-                    position=item.position,
-                    label=item.label,
-                    dataset=item.dataset,
-                    kind=item.error_kind or "source",
-                    message=item.error or "",
-                    requests=item.requests,
-                )
-            )
-            return
-        self._work.emit(
-            ItemSettled(
-                position=item.position,
-                label=item.label,
-                dataset=item.dataset,
-                outcome=_OUTCOMES[item.state],
-                stored=item.stored,
-                fetched=item.fetched,
-                requests=item.requests,
-                notes=told.notes,
-            )
-        )
+            if open_:
+                _give_back(self._work.store, self._job.id, open_)
 
     async def _item(self, item: Item) -> None:
         call = self._calls[item.position]
@@ -305,24 +297,18 @@ class Runner:
             replies.append(reply)
             self._fetched += reply.wire
             try:
-                return reply, await asyncio.to_thread(self._pages, reply)
+                return reply, await asyncio.to_thread(_pages, self._work, reply)
             except Malformed as error:
                 if last or reply.origin != "wire":
                     error.requests = sum(r.attempts for r in replies)
                     raise
         raise AssertionError("the second reading returns or raises")
 
-    def _pages(self, reply: Reply) -> list[Page]:
-        """What an answer says. Runs off the event loop."""
-        units = reply.call.units
-        held = self._work.store.holdings(units[0].dataset, [unit.key for unit in units]) if units else {}
-        return list(self._work.feeds[reply.call.feed].read(reply, held))
-
     async def _settle(self, item: Item, commit: Commit, outcome: Outcome, notes: tuple[str, ...]) -> None:
         done = settled(item, outcome, commit, self._work.clock.real_now())
         self._notes.extend(notes)
-        await _persist(lambda: self._work.store.commit(replace(commit, items=(done,))))
-        self._tell(Settled(item=done, notes=notes))
+        await persist(lambda: self._work.store.commit(replace(commit, items=(done,))))
+        _tell(self._work.emit, Settled(item=done, notes=notes))
 
     async def _fail(self, item: Item, call: Call, error: SourceError) -> None:
         if isinstance(error, Denied):
@@ -336,14 +322,58 @@ class Runner:
             finished_at=self._work.clock.real_now(),
         )
         await _write(self._work.store, failed)
-        self._tell(Settled(item=failed))
+        _tell(self._work.emit, Settled(item=failed))
+
+
+def _pages(work: Work, reply: Reply) -> list[Page]:
+    """What an answer says. Runs off the event loop."""
+    units = reply.call.units
+    held = work.store.holdings(units[0].dataset, [unit.key for unit in units]) if units else {}
+    return list(work.feeds[reply.call.feed].read(reply, held))
+
+
+def _give_back(store: Store, job_id: str, positions: Collection[int]) -> None:
+    """What is still leased is due; a process may have settled some of it and not been heard."""
+    # Where the database is busy they stay leased, which is due to whoever resumes the job.
+    with contextlib.suppress(Busy):
+        leased = store.items(job_id, states=(ItemState.LEASED,))
+        due = [replace(item, state=ItemState.DUE) for item in leased if item.position in positions]
+        store.set_items(due)
+
+
+def _tell(emit: Emit, told: Settled) -> None:
+    item = told.item
+    if item.state is ItemState.FAILED:
+        emit(
+            ItemFailed(
+                position=item.position,
+                label=item.label,
+                dataset=item.dataset,
+                kind=item.error_kind or "source",
+                message=item.error or "",
+                requests=item.requests,
+            )
+        )
+        return
+    emit(
+        ItemSettled(
+            position=item.position,
+            label=item.label,
+            dataset=item.dataset,
+            outcome=_OUTCOMES[item.state],
+            stored=item.stored,
+            fetched=item.fetched,
+            requests=item.requests,
+            notes=told.notes,
+        )
+    )
 
 
 async def _write(store: Store, item: Item) -> None:
-    await _persist(lambda: store.set_items([item]))
+    await persist(lambda: store.set_items([item]))
 
 
-async def _persist(write: Callable[[], object]) -> None:
+async def persist(write: Callable[[], object]) -> None:
     """Write off the loop; a busy database is tried again for half a minute."""
     until = time.monotonic() + PATIENCE
     while True:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -56,8 +56,12 @@ class Crew(Protocol):
     def takes(self, call: Call) -> bool:
         """Whether a call is one of the crew's."""
 
-    def settle(self, batch: Sequence[tuple[Item, Call]]) -> AsyncIterator[Settled]:
-        """Work a batch off in one process. Raises StoreError where the database refuses."""
+    def settle(self, batch: Sequence[tuple[Item, Call]]) -> AsyncGenerator[Settled]:
+        """Work a batch off in one process, which is ended where the generator is closed early.
+
+        Raises:
+            StoreError: the database refuses. UserError: no process can be started.
+        """
 
     def seen(self, job_id: str) -> Sequence[WorkerSeen]:
         """How each process is doing."""
