@@ -15,6 +15,8 @@ from evertape.net.bulk import Member
 
 URL = "https://data.sec.gov/api/xbrl/companyfacts/CIK{key}.json"
 FEED = "sec.companyfacts"
+EXTRACT = "extract"
+"""The dataset name under which it is held what was read from which member."""
 SECONDS = 0.04
 """Of one core for a company, as measured on the recorded ones."""
 
@@ -71,7 +73,7 @@ def choose(
 
     Args:
         held: coverage of facts. read: what was extracted before, its mark the member's.
-        written: when the file was, for members that do not say.
+        written: when the file was, for members that do not say. A member's facts are held as of that time.
     """
     wanted = dict.fromkeys((*options.first, *(options.keys or members)))
     found: dict[str, Member] = {}
@@ -83,7 +85,7 @@ def choose(
         was, known = read.get(key), held.get(key)
         if was is not None and (was.mark, was.version) == (member.mark, EXTRACTOR_VERSION):
             unchanged.append(key)
-        elif known is not None and known.source != "bulk" and known.checked_at > (member.modified or written):
+        elif known is not None and known.checked_at > (member.modified or written):
             newer.append(key)
         else:
             found[key] = member

@@ -5,15 +5,19 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import resource
+import signal
 import sys
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from pathlib import Path
 
 from evertape.database.extract import ExtractOptions, frames
 from evertape.database.extract.frames import Setup, Task
-from evertape.errors import StoreError
+from evertape.engine.runner import persist
+from evertape.errors import StoreError, UserError
 from evertape.model.call import Call
 from evertape.model.crew import Settled, WorkerSeen
 from evertape.model.job import Item, ItemState
@@ -22,6 +26,15 @@ from evertape.net.bulk import Member
 
 _START = 60.0
 """Seconds that a process has to start."""
+_TRIES = 3
+"""Processes that may be lost one after the other without having been at any company."""
+
+_LOOK = 0.1
+"""Seconds between two looks at what memory the processes have."""
+_STARVED = (signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS)
+"""How C code ends that does not look whether it got the memory it asked for."""
+_CURE = "see what it said above, or give more with --max-memory"
+_SETTLED = tuple(state for state in ItemState if state not in (ItemState.DUE, ItemState.LEASED))
 
 
 @dataclass
@@ -37,6 +50,13 @@ class _Hand:
     busy: float = 0.0
     disk: float = 0.0
     queue: float = 0.0
+    data: int = 0
+
+    def look(self) -> None:
+        """Note how many bytes of data the process has; the most is kept."""
+        with contextlib.suppress(OSError, IndexError):
+            pages = int(Path(f"/proc/{self.process.pid}/statm").read_bytes().split()[5])
+            self.data = max(self.data, pages * resource.getpagesize())
 
 
 class ProcessCrew:
@@ -66,6 +86,7 @@ class ProcessCrew:
         self._hands: dict[int, _Hand] = {}
         self._taken: set[int] = set()
         self._free = asyncio.Semaphore(size)
+        self._watcher: asyncio.Task[None] | None = None
 
     @property
     def size(self) -> int:
@@ -80,40 +101,64 @@ class ProcessCrew:
         """Calls to the bulk file."""
         return call.url.startswith("bulk:")
 
-    async def settle(self, batch: Sequence[tuple[Item, Call]]) -> AsyncIterator[Settled]:
+    async def settle(self, batch: Sequence[tuple[Item, Call]]) -> AsyncGenerator[Settled]:
         """Work a batch off in one process; a process that dies or hangs costs the company it was at.
 
         Raises:
-            StoreError: the database refused.
+            StoreError: the database refused, or processes end before they are at any company.
+            UserError: no process can be started.
         """
         open_ = {
             item.position: Task(item=item, call=call, member=self._members[call.units[0].key])
             for item, call in batch
         }
+        lost = 0
         async with self._free:
             while open_:
                 hand = await self._hand()
                 at: int | None = None
                 try:
                     async for frame in self._frames(hand, list(open_.values())):
+                        at = frame.position if isinstance(frame, frames.Began) else None
                         if isinstance(frame, frames.Began):
-                            at, hand.current = frame.position, frame.label
-                            continue
-                        for told in self._note(hand, frame):
-                            del open_[told.item.position]
-                            yield told
-                except _Lost as lost:
+                            hand.current = frame.label
+                        elif isinstance(frame, frames.Committed):
+                            lost = 0
+                            for told in self._note(hand, frame):
+                                del open_[told.item.position]
+                                yield told
+                except _Lost as error:
                     await self._end(hand)
-                    if at in open_:
-                        yield self._blame(open_.pop(at).item, lost.reason)
-                    elif at is None:
-                        raise StoreError(f"a worker process {lost.reason}; see its message above") from lost
+                    lost = 0 if at in open_ else lost + 1
+                    if lost == _TRIES:
+                        raise StoreError(
+                            f"a worker process {error.reason}, {_TRIES} times; {_CURE}"
+                        ) from error
+                    for told in await self._after(error, at, open_):
+                        del open_[told.item.position]
+                        yield told
                 except BaseException:
                     await self._end(hand)
                     raise
                 else:
                     hand.current = ""
                     self._idle.append(hand)
+
+    async def _after(self, lost: _Lost, at: int | None, open_: Mapping[int, Task]) -> Sequence[Settled]:
+        """What a lost process has settled unheard, by the ledger, and the company that it was at as failed.
+
+        The others of its batch go to another process.
+        """
+        if not open_:
+            return ()
+        (job_id,) = {task.item.job_id for task in open_.values()}
+        items = await asyncio.to_thread(self._store.items, job_id, states=_SETTLED)
+        told = [Settled(item=item) for item in items if item.position in open_]
+        if at is not None and at in open_ and at not in {settled.item.position for settled in told}:
+            failed = _blamed(open_[at].item, lost)
+            await persist(lambda: self._store.set_items([failed]))
+            told.append(Settled(item=failed))
+        return told
 
     def _note(self, hand: _Hand, frame: frames.Committed) -> Sequence[Settled]:
         hand.busy += frame.busy
@@ -127,62 +172,80 @@ class ProcessCrew:
 
     async def _frames(
         self, hand: _Hand, tasks: Sequence[Task]
-    ) -> AsyncIterator[frames.Began | frames.Committed]:
+    ) -> AsyncIterator[frames.Began | frames.Committing | frames.Committed]:
         """What a process says while it works a batch off. Raises _Lost where it says no more."""
         stdin, stdout = hand.process.stdin, hand.process.stdout
         assert stdin is not None
         assert stdout is not None
         try:
             stdin.write(frames.packed(tasks))
-            await stdin.drain()
-        except ConnectionError:
-            raise _Lost("ended before it was given work") from None
+            await asyncio.wait_for(stdin.drain(), _START)
+        except (ConnectionError, TimeoutError):
+            raise _Lost("took no work") from None
         wait = _START
         while True:
             try:
                 frame = await asyncio.wait_for(frames.receive(stdout), wait)
             except TimeoutError:
-                raise _Lost(f"took longer than {wait:.0f} s") from None
+                raise _Lost(f"took longer than {wait:.0f} s", kind="timeout") from None
             if isinstance(frame, frames.Refused):
                 raise StoreError(frame.message)
             if isinstance(frame, frames.Finished):
                 return
             if frame is None:
-                code = await hand.process.wait()
-                raise _Lost(f"ended by signal {-code}" if code < 0 else f"ended with code {code}")
+                raise self._died(hand, await hand.process.wait())
             wait = self._timeout
+            if isinstance(frame, frames.Committing):
+                wait += frames.PATIENCE
             yield frame
 
-    def _blame(self, item: Item, reason: str) -> Settled:
-        """The company at which a process was lost has failed; the others of its batch go to another."""
-        failed = replace(
-            item,
-            state=ItemState.FAILED,
-            error_kind="timeout" if reason.startswith("took") else "worker",
-            error=f"the process that read {item.label} {reason}",
-            finished_at=datetime.now(UTC),
-        )
-        self._store.set_items([failed])
-        return Settled(item=failed)
+    def _died(self, hand: _Hand, code: int) -> _Lost:
+        if code >= 0:
+            return _Lost(f"ended with code {code}")
+        reason = f"ended by signal {-code}"
+        if -code not in _STARVED or hand.data < self._setup.memory / 2:
+            return _Lost(reason)
+        had, most = (f"{amount / 1e6:.0f}" for amount in (hand.data, self._setup.memory))
+        return _Lost(f"{reason} at {had} of its {most} MB; give more with --max-memory", kind="memory")
+
+    async def _watch(self) -> None:
+        while True:
+            for hand in self._hands.values():
+                hand.look()
+            await asyncio.sleep(_LOOK)
 
     async def _hand(self) -> _Hand:
-        if self._idle:
-            return self._idle.pop()
+        if self._watcher is None:
+            self._watcher = asyncio.create_task(self._watch())
+        while self._idle:
+            hand = self._idle.pop()
+            if hand.process.returncode is None:
+                return hand
+            await self._end(hand)
         # Taken before the first wait, so that two that start at once are not the same.
         number = next(n for n in range(self.size) if n not in self._taken)
         self._taken.add(number)
         # The same modules as here, whatever way they were found.
         path = os.pathsep.join(entry or os.getcwd() for entry in sys.path)  # noqa: PTH109
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "evertape.database.extract.process",
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            env={**os.environ, "PYTHONPATH": path},
-            limit=1 << 26,
-            start_new_session=True,
-        )
+        try:
+            process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                # Nothing of the working directory comes before what the path says.
+                "-P",
+                "-m",
+                "evertape.database.extract.process",
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+                env={**os.environ, "PYTHONPATH": path},
+                limit=1 << 26,
+                start_new_session=True,
+            )
+        except OSError as error:
+            self._taken.discard(number)
+            raise UserError(
+                f"worker process {number + 1} could not be started ({error.strerror or error}); "
+                "say fewer with --workers"
+            ) from error
         hand = self._hands[number] = _Hand(number=number, process=process)
         assert process.stdin is not None
         process.stdin.write(frames.packed(self._setup))
@@ -210,6 +273,10 @@ class ProcessCrew:
 
     async def close(self) -> None:
         """Stop all processes; what is not committed is lost and still due."""
+        if self._watcher is not None:
+            self._watcher.cancel()
+            await asyncio.gather(self._watcher, return_exceptions=True)
+            self._watcher = None
         for hand in list(self._hands.values()):
             await self._end(hand)
 
@@ -230,6 +297,17 @@ class ProcessCrew:
 class _Lost(Exception):
     """A process says no more; `reason` is a clause about it."""
 
-    def __init__(self, reason: str) -> None:
+    def __init__(self, reason: str, kind: str = "worker") -> None:
         super().__init__(reason)
         self.reason = reason
+        self.kind = kind
+
+
+def _blamed(item: Item, lost: _Lost) -> Item:
+    return replace(
+        item,
+        state=ItemState.FAILED,
+        error_kind=lost.kind,
+        error=f"the process that read {item.label} {lost.reason}",
+        finished_at=datetime.now(UTC),
+    )

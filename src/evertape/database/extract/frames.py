@@ -9,6 +9,7 @@ import asyncio
 import pickle
 import struct
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO
 
@@ -17,6 +18,8 @@ from evertape.model.crew import Settled
 from evertape.model.job import Item
 from evertape.net.bulk import Bulk, Member
 
+PATIENCE = 60.0
+"""Seconds for which a process tries a write again while somebody else writes."""
 _LENGTH = struct.Struct(">I")
 
 
@@ -28,6 +31,8 @@ class Setup:
         archive: where bodies are kept; None to keep none.
         lock: a file whose lock orders the processes' commits.
         memory: bytes of data that the process may have.
+        written: when the bulk file was, aware UTC, for members that do not say.
+        parent: the pid without which the process ends.
     """
 
     database: Path
@@ -36,6 +41,8 @@ class Setup:
     lock: Path
     bulk: Bulk
     memory: int
+    written: datetime
+    parent: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,6 +60,11 @@ class Began:
 
     position: int
     label: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Committing:
+    """The process writes, or waits for its turn to: no company is to blame for how long that takes."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,7 +89,7 @@ class Refused:
     message: str
 
 
-Frame = Began | Committed | Finished | Refused
+Frame = Began | Committing | Committed | Finished | Refused
 
 
 def write(pipe: BinaryIO, value: object) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from evertape.database.extract import Chosen, ExtractOptions, choose, options_of, plan_of
+from evertape.database.extract import EXTRACT, Chosen, ExtractOptions, choose, options_of, plan_of
 from evertape.database.extract.crew import ProcessCrew
 from evertape.database.extract.frames import Setup
 from evertape.errors import UserError
@@ -16,9 +16,6 @@ from evertape.model.plan import Plan
 from evertape.model.store import Store
 from evertape.net.bulk import Bulk, Rejected, open_bulk
 from evertape.settings import Settings
-
-EXTRACT = "extract"
-"""The dataset name under which it is held what was read from which member."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,7 +59,8 @@ def prepare(store: Store, options: ExtractOptions, labels: Mapping[str, str]) ->
 
 
 def _written(path: Path) -> datetime:
-    return datetime.fromtimestamp(path.stat().st_mtime, tz=UTC)
+    """In whole seconds, as members have it: what is held as of then is not newer than it."""
+    return datetime.fromtimestamp(int(path.stat().st_mtime), tz=UTC)
 
 
 def crew_for(settings: Settings, store: Store, plan: Plan) -> ProcessCrew | None:
@@ -92,6 +90,8 @@ def crew_for(settings: Settings, store: Store, plan: Plan) -> ProcessCrew | None
         lock=settings.home / "extract.lock",
         bulk=_closed(bulk),
         memory=options.memory // size,
+        written=_written(options.path),
+        parent=os.getpid(),
     )
     return ProcessCrew(setup, {key: members[key] for key in keys}, store, options, size)
 

@@ -11,14 +11,15 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import BinaryIO
 
 from evertape import catalog
-from evertape.database.extract import frames
-from evertape.database.extract.frames import Task
+from evertape.clock import new_york_date
+from evertape.database.extract import EXTRACT, frames
+from evertape.database.extract.frames import PATIENCE, Task
 from evertape.engine.settling import commit_of, complaints, outcome_of, settled, together
-from evertape.errors import Busy, Malformed, StoreError
+from evertape.errors import Busy, Malformed, StoreError, UserError
 from evertape.formats.xbrl import EXTRACTOR_VERSION
 from evertape.model.call import Reply
 from evertape.model.crew import Settled
@@ -32,13 +33,14 @@ from evertape.stores.sqlite import SqliteStore
 
 TOGETHER = 6
 """Companies of one transaction at most: some 60 ms of writing."""
-PATIENCE = 60.0
-"""Seconds for which a write is tried again while somebody else writes."""
 CHECKPOINT = 16_000
 """Pages of the write-ahead log before they are moved into the database: fewer and larger moves."""
 _COLLECTED = 50
 """Companies between two collections of cyclic garbage; collecting while facts are read costs a fifth."""
-EXTRACT = "extract"
+
+
+BULK = "bulk"
+"""The source by which what was extracted is held."""
 
 
 @dataclass
@@ -52,6 +54,7 @@ class _Spent:
 class _Waiting:
     """What is read and not committed yet."""
 
+    day: date | None = None
     commits: list[Commit] = field(default_factory=list)
     told: list[Settled] = field(default_factory=list)
     kept: list[Kept] = field(default_factory=list)
@@ -67,7 +70,6 @@ class Process:
         self._store = SqliteStore(setup.database, pragmas={"wal_autocheckpoint": CHECKPOINT})
         self._shelf = Shelf(setup.archive) if setup.archive else None
         self._lock = os.open(setup.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        self._parent = os.getppid()
         self._spent = _Spent()
         self._seen = 0
 
@@ -77,13 +79,22 @@ class Process:
         keys = [task.call.units[0].key for task in tasks]
         held = self._store.holdings("facts", keys)
         for task in tasks:
+            day = new_york_date(task.member.modified or self._setup.written)
+            # A commit has one day on which it sees what of the facts held is gone.
+            if len(waiting.commits) >= TOGETHER or (held and day != waiting.day):
+                self._commit(waiting)
+                waiting = _Waiting(day=day)
             frames.write(self._out, frames.Began(position=task.item.position, label=task.item.label))
             self._one(task, held, waiting)
-            if len(waiting.commits) >= TOGETHER:
-                self._commit(waiting)
-                waiting = _Waiting()
         self._commit(waiting)
         frames.write(self._out, frames.Finished())
+
+    def close(self) -> None:
+        """Give back what is open, the bulk file aside."""
+        self._store.close()
+        if self._shelf is not None:
+            self._shelf.close()
+        os.close(self._lock)
 
     def _one(self, task: Task, held: Mapping[str, Holding], waiting: _Waiting) -> None:
         started = time.perf_counter()
@@ -95,10 +106,8 @@ class Process:
                 with self._timed():
                     waiting.kept.append(self._shelf.keep(reply))
         except MemoryError:
-            limit = f"{self._setup.memory / 1e6:.0f} MB"
-            commit, told = _failed(
-                task, "memory", f"{task.member.name} needs more than {limit}; give more with --max-memory"
-            )
+            commit, told = _failed(task, *self._too_much(task.member.name))
+            gc.collect()
         except (Malformed, ValueError) as error:
             commit, told = _failed(task, Malformed.kind, str(error))
         waiting.commits.append(commit)
@@ -107,6 +116,10 @@ class Process:
         self._seen += 1
         if self._seen % _COLLECTED == 0:
             gc.collect()
+
+    def _too_much(self, name: str) -> tuple[str, str]:
+        limit = f"{self._setup.memory / 1e6:.0f} MB"
+        return "memory", f"{name} needs more than {limit}; give more with --max-memory"
 
     def _reply(self, task: Task) -> WireReply:
         """The member as the answer that the source gave when the file was written."""
@@ -118,8 +131,8 @@ class Process:
             headers={"content-encoding": "gzip", "content-type": "application/json"},
             body=read.body,
             wire=task.member.packed,
-            at=task.member.modified or datetime.now(UTC),
-            origin="bulk",
+            at=task.member.modified or self._setup.written,
+            origin=BULK,
             raw=gzip_wrapped(task.member, read.wire),
         )
 
@@ -134,18 +147,18 @@ class Process:
             unit=Unit(EXTRACT, task.call.units[0].key),
             outcome=Outcome.SETTLED,
             checked_at=reply.at,
-            source="bulk",
+            source=BULK,
             version=EXTRACTOR_VERSION,
             mark=task.member.mark,
         )
-        whole = replace(commit, holdings=(*commit.holdings, read), items=(done,))
+        covered = [replace(holding, source=BULK) for holding in commit.holdings]
+        whole = replace(commit, holdings=(*covered, read), items=(done,))
         return whole, Settled(item=done, notes=notes)
 
     def _commit(self, waiting: _Waiting) -> None:
         """Archive first, then the rows: what is settled stands in the archive."""
-        if os.getppid() != self._parent:
-            raise SystemExit(1)
         if waiting.commits:
+            frames.write(self._out, frames.Committing())
             if self._shelf is not None and waiting.kept:
                 with self._locked():
                     self._shelf.enter(waiting.kept)
@@ -159,23 +172,26 @@ class Process:
             )
 
     def _write(self, waiting: _Waiting) -> list[Settled]:
-        """All in one transaction; one by one where a value of one of them does not fit its column."""
+        """All in one transaction; one by one where one of them is too much, or does not fit its columns."""
         try:
             self._persist(together(waiting.commits))
             return waiting.told
-        except ValueError:
+        except (ValueError, MemoryError):
             pass
         told = []
         for commit, one in zip(waiting.commits, waiting.told, strict=True):
             try:
                 self._persist(commit)
                 told.append(one)
+                continue
+            except MemoryError:
+                failed = _fail(one.item, *self._too_much(one.item.label))
             except ValueError as error:
                 failed = _fail(
                     one.item, Malformed.kind, f"holds a value that does not fit its column: {error}"
                 )
-                self._persist(Commit(at=commit.at, items=(failed,)))
-                told.append(Settled(item=failed))
+            self._persist(Commit(at=commit.at, items=(failed,)))
+            told.append(Settled(item=failed))
         return told
 
     def _persist(self, commit: Commit) -> None:
@@ -194,6 +210,9 @@ class Process:
         """The processes' turn: a lock that wakes the next waiter, where the database's own is polled."""
         fcntl.flock(self._lock, fcntl.LOCK_EX)
         try:
+            # Looked at when it is our turn: the job may have another owner since.
+            if os.getppid() != self._setup.parent:
+                raise SystemExit(1)
             yield
         finally:
             fcntl.flock(self._lock, fcntl.LOCK_UN)
@@ -227,17 +246,21 @@ def main() -> None:
     if not isinstance(setup, frames.Setup):
         return
     resource.setrlimit(resource.RLIMIT_DATA, (setup.memory, setup.memory))
-    process = Process(setup, outward)
-    gc.collect()
-    gc.freeze()
-    gc.disable()
     try:
+        process = Process(setup, outward)
+        gc.collect()
+        gc.freeze()
+        gc.disable()
         while (tasks := frames.read(inward)) is not None:
             process.work(tasks)  # type: ignore[arg-type]
-    except StoreError as error:
-        frames.write(outward, frames.Refused(message=str(error)))
     except BrokenPipeError:
-        sys.exit(1)
+        # At once: leaving in order would write what the pipe has not taken.
+        os._exit(1)
+    except (StoreError, UserError) as error:
+        frames.write(outward, frames.Refused(message=str(error)))
+    except MemoryError:
+        said = f"a worker process needs more than {setup.memory / 1e6:.0f} MB"
+        frames.write(outward, frames.Refused(message=f"{said}; give more with --max-memory"))
 
 
 if __name__ == "__main__":
