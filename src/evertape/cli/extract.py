@@ -14,6 +14,8 @@ from evertape.cli.refresh import report_job
 from evertape.cli.session import opened, run
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from rich.console import Console
 
     from evertape.database import Database
@@ -74,28 +76,24 @@ def extract(path: Path, as_json: bool, log_level: str, **said: Any) -> int:
         return code or (1 if prepared.rejected else 0)
 
 
-def _options(db: Database, path: Path, said: dict[str, Any]) -> tuple[ExtractOptions, dict[str, str]]:
+def _options(db: Database, path: Path, said: dict[str, Any]) -> tuple[ExtractOptions, Mapping[str, str]]:
     """The options, and the symbols or names of the companies that are known."""
-    from evertape.database import Selection
-    from evertape.database.extract import ExtractOptions
+    from evertape.database.extraction import meant
 
-    named = db.survey.asked(Selection(symbols=said["symbols"])).companies if said["symbols"] else {}
-    scoped = db.survey.asked(Selection(scope=said["scope"])).companies if said["scope"] else {}
-    labels = {f"{cik:010d}": symbol for symbol, cik in reversed(db.survey.listings())}
-    options = ExtractOptions(
-        path=path.absolute(),
-        keys=tuple(dict.fromkeys((*named, *scoped))),
-        first=tuple(named),
+    return meant(
+        db.survey,
+        path,
+        said["symbols"] or (),
+        said["scope"],
         workers=said["workers"],
         batch=said["batch_size"],
         timeout=said["timeout"],
         memory=said["max_memory"] * 1_000_000,
         keep=not said["no_archive"],
     )
-    return options, {**labels, **named}
 
 
-def _tell(console: Console, prepared: Prepared, labels: dict[str, str]) -> None:
+def _tell(console: Console, prepared: Prepared, labels: Mapping[str, str]) -> None:
     """What is read and what is not, before it begins."""
     plan = prepared.plan
     count = len(prepared.chosen.members)
@@ -124,7 +122,7 @@ def _some(names: list[str]) -> str:
     return ", ".join(names[:NAMED]) + more
 
 
-def _told(prepared: Prepared, labels: dict[str, str]) -> dict[str, object]:
+def _told(prepared: Prepared, labels: Mapping[str, str]) -> dict[str, object]:
     chosen = prepared.chosen
     return {
         "plan": {"digest": prepared.plan.digest, "cost": prepared.plan.cost},

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -11,8 +11,6 @@ from evertape.cli.options import common, moment, print_json, selectors
 from evertape.cli.session import opened
 
 if TYPE_CHECKING:
-    from datetime import date
-
     from evertape.database import Database
 
 
@@ -21,15 +19,7 @@ if TYPE_CHECKING:
 @selectors
 @click.option("--watch", "watching", is_flag=True, help="The running job and its processes, until it ends.")
 @common
-def status(
-    subject: str | None,
-    symbols: tuple[str, ...] | None,
-    scope: str | None,
-    since: date,
-    watching: bool,
-    as_json: bool,
-    log_level: str,
-) -> int:
+def status(subject: str | None, watching: bool, as_json: bool, log_level: str, **said: Any) -> int:
     """Say what is held and how fresh it is, without a request.
 
     Nothing: the companies held. A DATASET: what it holds and what of it is due. A SYMBOL: one company.
@@ -45,7 +35,8 @@ def status(
             return _dataset(db, str(subject), as_json)
         if subject and subject not in db.catalog.targets():
             return _company(db, subject, as_json)
-        chosen = Selection(symbols=symbols or (), scope=scope, since=since) if symbols or scope else None
+        symbols, scope = said["symbols"] or (), said["scope"]
+        chosen = Selection(symbols=symbols, scope=scope, since=said["since"]) if symbols or scope else None
         told = db.status(chosen=chosen)
         if as_json:
             print_json(told.report)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from typing import TYPE_CHECKING
 
 import click
@@ -62,7 +63,7 @@ def _counts(db: Database, job: Job) -> dict[str, int]:
     _, rows = db.store.sql(
         "SELECT state, COUNT(*) FROM sync_items WHERE job_id = ? GROUP BY state", (job.id,)
     )
-    counted = Counter(dict(rows))
+    counted: Counter[str] = Counter(dict(rows))
     return {state.value: counted[state.value] for state in ItemState}
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from evertape import catalog
 from evertape.clock import Clock, SystemClock
-from evertape.database import history, ratios
+from evertape.database import extraction, history, ratios
 from evertape.database.survey import Heard, Selection, Survey
 from evertape.datasets import statements
 from evertape.datasets.universe import SP500
@@ -87,7 +87,7 @@ class Database(AbstractContextManager["Database"]):
                 _limits(self.settings, self.catalog),
             )
             # Asked each time: who listens changes from one part of a command to the next.
-            self._workshop.on_event = lambda event: self.on_event(event)
+            self._workshop.on_event = lambda event: self.on_event(event)  # noqa: PLW0108
         return self._workshop
 
     async def check(self, target: str, chosen: Selection | None = None) -> report.Check:
@@ -200,6 +200,7 @@ class Database(AbstractContextManager["Database"]):
         return _frame(*self.statement_rows(symbol, **chosen))  # type: ignore[arg-type]
 
     ratios = ratios.frame
+    extract = extraction.extract
 
     def sql(self, query: str, parameters: Sequence[Any] = ()) -> pd.DataFrame:
         """A query of your own, as a frame. It cannot write. Raises UserError with SQLite's message."""
