@@ -82,7 +82,10 @@ class World:
         urllib.request.urlopen(urllib.request.Request(f"{self.url}/_sandbox/reset", method="POST")).close()
 
 
-LEDGER = {"sync_jobs", "sync_items", "holdings", "schema_versions", "table_fingerprints", "store_state"}
+LEDGER = {
+    "sync_jobs", "sync_items", "sync_workers", "holdings",
+    "schema_versions", "table_fingerprints", "store_state",
+}  # fmt: skip
 TIMES = {"fetched_at", "indexed_at", "in_facts_at", "listed_at", "absent_at"}
 
 
