@@ -18,6 +18,7 @@ from itertools import cycle, islice
 from pathlib import Path
 
 from benchmarks.made_companies import FIRST_CIK, patterns
+
 from evertape import catalog
 from evertape.database import screens
 from evertape.datasets.vintages import STATEMENTS
