@@ -81,7 +81,7 @@ def test_vintages_are_the_rows_as_of_every_day(shared: Path) -> None:
     for company in companies(shared):
         facts = company.facts
         every = vintages(facts.series, facts.filed, facts.cik)
-        for day in company.days(SEED + 1, 12):
+        for day in company.days(SEED + 1, 9):
             told = standardize(facts, as_of=day)
             for statement, stood in as_of(every, day).items():
                 names = (*HEAD, *COLUMNS[statement])
