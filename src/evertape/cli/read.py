@@ -71,7 +71,7 @@ def statements(
 
 def warn(db: Database, symbol: str) -> None:
     """Say on stderr that stored rows of a company are doubtful, as the last verify found them."""
-    from evertape.database.quality import hard_note
+    from evertape.database.doubts import hard_note
 
     cik, label = db.company(symbol)
     note = hard_note(db.store, int(cik), label)

@@ -9,6 +9,7 @@ from itertools import groupby
 from operator import itemgetter
 
 from evertape.clock import Clock
+from evertape.database.doubts import STANDING
 from evertape.database.survey import Selection, Survey
 from evertape.datasets.facts import FactSeries, facts_of
 from evertape.datasets.quality import Finding
@@ -23,7 +24,7 @@ from evertape.formats.xbrl import FoldedFact
 from evertape.formats.xbrl.facts import accession_text, day_of
 from evertape.formats.xbrl.periods import PERIODIC_FORMS
 from evertape.model.dataset import Asked
-from evertape.model.records import Batch, Condition, Row, Truth, table_of
+from evertape.model.records import Batch, Condition, Row, Truth
 from evertape.model.store import Commit, Store
 from evertape.model.unit import Holding, Outcome, Unit
 
@@ -31,7 +32,6 @@ SLICE = 20
 """Companies that are read and judged together."""
 AT_ONCE = 500
 """Findings a commit, so that it takes some milliseconds."""
-_STANDING = Condition(column="resolved_at", op="is null")
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,7 @@ def _judge_slice(store: Store, some: Mapping[int, tuple[str, str]], now: datetim
         )
         for cik, (label, sector) in some.items()
     ]
-    standing = store.read(Finding, (*Finding.key, "found_at"), (*mine, _STANDING))
+    standing = store.read(Finding, (*Finding.key, "found_at"), (*mine, STANDING))
     since = {row[:-1]: row[-1] for row in standing}
     kept = [judgement.having(quality.carried(judgement.findings, since)) for judgement in judgements]
     for part in _parted(kept):
@@ -164,21 +164,3 @@ def _facts_of(
 def _dated(cik: int, key: SeriesKey, f: FoldedFact) -> Row:
     dates = (day_of(f.start or 0), day_of(f.end))
     return (cik, *key, *dates, f.value, day_of(f.filed), accession_text(f.accession), f.form)
-
-
-def hard_note(store: Store, cik: int, label: str) -> str | None:
-    """A line about a company's standing hard findings; None where there is none, or none was looked for."""
-    _, there = store.sql("SELECT 1 FROM sqlite_master WHERE name = ?", (table_of(Finding).name,))
-    if not there:
-        return None
-    mine = (
-        Condition(column="cik", op="=", value=cik),
-        Condition(column="severity", op="=", value="hard"),
-        _STANDING,
-    )
-    found = store.read(Finding, ("report_date", "sentence"), mine)
-    if not found:
-        return None
-    _, latest = max(found)
-    more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
-    return f"doubtful: {latest}{more}; see: evertape verify --symbols {label}"
