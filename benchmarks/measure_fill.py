@@ -279,7 +279,7 @@ IDENTITIES: tuple[tuple[str, str, str, Callable[[Row], Iterable[Reading]]], ...]
 PARTS = {
     "balance sheet": ("total_assets",),
     "gross profit": ("revenue", "gross_profit"),
-    "sections": ("operating_cash_flow", "investing_cash_flow", "financing_cash_flow"),
+    "sections": ("operating_cash_flow", "investing_cash_flow", "financing_cash_flow", "net_cash_flow"),
 }
 """Lines that make all parts of an identity due where tags, or their formulas' tags, tell them."""
 
@@ -345,8 +345,8 @@ def shown(counts: Counter[str]) -> str:
     """Counts as shares."""
     if counts["due"]:
         without = counts["excused"] or counts["untold"]
-        lacking = f", {without} untold" if without else ""
-        return f"{counts['exact'] / counts['due']:7.2%} of {counts['due']}{lacking}"
+        untold = f", {without} untold" if without else ""
+        return f"{counts['exact'] / counts['due']:7.2%} of {counts['due']}{untold}"
     told = (f"{name} {counts[key] / counts['all parts']:7.2%}" for name, key in SHARES)
     return f"{', '.join(told)} of {counts['all parts']}"
 

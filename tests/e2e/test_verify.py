@@ -54,22 +54,24 @@ def test_the_recorded_companies_pass_as_measured(recorded: World) -> None:
     ((held,),) = recorded.sql("SELECT COUNT(*) FROM balance_sheets")
     assert told["rows"]["balance_sheets"] == held > 800
     floors = {
-        "balance": (850, 84.0),
-        "gross_profit": (800, 94.0),
-        "cash_sections": (700, 75.0),
-        "cash_change": (600, 93.0),
-        "four_quarters": (2500, 94.0),
-        "derived_quarter": (100, 99.0),
-        "quarter_difference": (3800, 97.0),
+        "balance": (880, 99.9),
+        "gross_profit": (840, 99.8),
+        "cash_sections": (840, 99.5),
+        "cash_change": (750, 99.7),
+        "four_quarters": (6600, 95.0),
+        # Three of 134: a quarter's figure that no sum bears out, and two that later years restate.
+        "derived_quarter": (130, 97.5),
+        "quarter_difference": (6600, 97.7),
     }
     for check, (rows, percent) in floors.items():
         judged, within = close(told, check)
         assert judged >= rows, (check, judged)
         assert within >= percent, (check, within)
-    # Known from the filings: a share count in thousands, and signs turned in a later year's comparatives.
+    # Known from the filings: a share count in thousands. Signs that a later year's comparatives turned are
+    # turned back by the change in cash.
     found = {(f["cik"], f["check_name"], f["report_date"], f["column_name"]) for f in told["findings"]}
     assert (2491, "scale", "2014-06-30", "shares_outstanding") in found
-    assert (2488, "four_quarters", "2021-12-25", "financing_cash_flow") in found
+    assert (2488, "four_quarters", "2021-12-25", "financing_cash_flow") not in found
     assert recorded.sql(STANDING) == [(len(told["findings"]),)]
 
 

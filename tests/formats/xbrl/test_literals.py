@@ -72,83 +72,79 @@ class Literal(NamedTuple):
         return f"{self.period_type} {self.report_date} {self.column}"
 
 
-_NO_CASH_FLOW_TOTAL = """The totals of cash flow stand under tags of which no longer and shorter figure match,
-so the quarter's row is left out, with lines that are known. Should be: a row whose period has an income
-statement needs no total of its own."""
-_BARE_CURRENCY = """Older bodies write a value per share in USD, later ones in USD/shares. The next year's
-comparative in the other unit repeats the value and takes the cell over. Should be: one series."""
-_NOTE = """A tag of a note to the annual report outranks the line of the statement. Should be: a tag of which
-the company's interim reports give the same year's figures comes before one that annual reports alone have."""
-_SLICE = """A part (acquired in-process research) outranks the whole. Should be: the line is a whole, as
-revenue and cost are."""
-_CURRENT_REPORT = """The quarter of a current report replaces the same figure of periodic reports.
-Should be: forms other than the periodic ones speak only where those do not."""
+_NOTE = """Only a note to the annual report tells the line, of a part of what it is. Should be: unknown; but
+the facts do not say that the line of the statement stands under a tag of the company's own."""
 
 KNOWN_WRONG: dict[str, str] = {
     **dict.fromkeys(
         [
-            "APD quarter 2021-03-31 capital_expenditures",
-            "APD quarter 2021-03-31 depreciation_amortization",
-            "APD quarter 2021-03-31 dividends_paid",
-            "APD quarter 2021-03-31 net_cash_flow",
-            "APD quarter 2021-03-31 stock_compensation",
-            "APD quarter 2023-09-30 capital_expenditures",
-            "APD quarter 2023-09-30 depreciation_amortization",
-            "APD quarter 2023-09-30 dividends_paid",
-            "APD quarter 2023-09-30 net_cash_flow",
-            "APD quarter 2023-09-30 stock_compensation",
-            "CSCO quarter 2014-07-26 capital_expenditures",
-            "CSCO quarter 2014-07-26 dividends_paid",
-            "CSCO quarter 2014-07-26 share_repurchases",
-            "CSCO quarter 2014-07-26 stock_compensation",
-            "F quarter 2011-06-30 capital_expenditures",
-            "F quarter 2011-06-30 dividends_paid",
-            "F quarter 2011-06-30 share_repurchases",
-            "F quarter 2013-12-31 capital_expenditures",
-            "F quarter 2013-12-31 dividends_paid",
-            "F quarter 2013-12-31 share_repurchases",
-            "MSFT quarter 2014-06-30 capital_expenditures",
-            "MSFT quarter 2014-06-30 dividends_paid",
-            "MSFT quarter 2014-06-30 share_repurchases",
-            "XOM quarter 2013-09-30 capital_expenditures",
-            "XOM quarter 2013-09-30 depreciation_amortization",
-            "XOM quarter 2013-09-30 dividends_paid",
-            "XOM quarter 2013-09-30 share_repurchases",
-        ],
-        _NO_CASH_FLOW_TOTAL,
-    ),
-    **dict.fromkeys(
-        [
-            "CSCO quarter 2020-04-25 eps_basic",
-            "CSCO quarter 2020-04-25 eps_diluted",
-            "F quarter 2020-03-31 eps_basic",
-            "F quarter 2020-03-31 eps_diluted",
-            "HD quarter 2020-05-03 eps_basic",
-            "HD quarter 2020-05-03 eps_diluted",
-            "MSFT quarter 2020-03-31 eps_basic",
-            "MSFT quarter 2020-03-31 eps_diluted",
-            "XOM quarter 2020-03-31 eps_basic",
-            "XOM quarter 2020-03-31 eps_diluted",
-        ],
-        _BARE_CURRENCY,
-    ),
-    **dict.fromkeys(
-        [
-            "AAPL annual 2015-09-26 depreciation_amortization",
-            "AMD annual 2016-12-31 pretax_income",
-            "AMD annual 2017-12-30 pretax_income",
-            "AMD annual 2022-12-31 pretax_income",
             "CSCO annual 2016-07-30 depreciation_amortization",
             "CSCO annual 2018-07-28 depreciation_amortization",
             "CSCO annual 2020-07-25 depreciation_amortization",
         ],
         _NOTE,
     ),
-    "ABT quarter 2012-03-31 research_and_development": _SLICE,
-    "MSFT quarter 2014-06-30 operating_income": _CURRENT_REPORT,
 }
 """Cells that are not what the oracle says, with the rule that would mend each. One that becomes right fails
 the test until it is taken off."""
+
+RULED: dict[str, str] = {
+    **dict.fromkeys(
+        [
+            "AMD annual 2016-12-31 total_equity",
+            "AMD annual 2016-12-31 receivables",
+            "AMD annual 2016-12-31 inventory",
+            "AMD annual 2016-12-31 retained_earnings",
+            "F annual 2012-12-31 total_equity",
+            "MRVL annual 2021-01-30 total_equity",
+            "MRVL quarter 2021-07-31 total_equity",
+            "MRVL quarter 2021-10-30 total_equity",
+            "MSFT quarter 2015-09-30 retained_earnings",
+            "MSFT quarter 2016-09-30 total_equity",
+            "NVDA annual 2014-01-26 total_equity",
+        ],
+        "a later filing without the day's total assets restates no balance sheet",
+    ),
+    **dict.fromkeys(
+        [
+            "APD annual 2014-09-30 total_liabilities",
+            "F annual 2012-12-31 total_liabilities",
+            "F quarter 2013-12-31 total_liabilities",
+            "F quarter 2015-06-30 total_liabilities",
+        ],
+        "the difference on a later filing that tells assets and equity without liabilities",
+    ),
+    **dict.fromkeys(
+        [
+            "HD annual 2010-01-31 net_cash_flow",
+            "HD annual 2013-02-03 net_cash_flow",
+            "HD annual 2014-02-02 net_cash_flow",
+        ],
+        "the tagged change is that of the sections alone, so the exchange effect is added",
+    ),
+    **dict.fromkeys(
+        [
+            "ABT quarter 2010-06-30 gross_profit",
+            "ABT quarter 2012-03-31 gross_profit",
+            "ABT quarter 2013-09-30 cost_of_revenue",
+            "ABT quarter 2014-12-31 gross_profit",
+            "ABT quarter 2017-06-30 gross_profit",
+            "ABT quarter 2018-09-30 gross_profit",
+            "APD annual 2014-09-30 gross_profit",
+            "APD quarter 2014-12-31 gross_profit",
+            "APD annual 2016-09-30 gross_profit",
+        ],
+        "revenue, cost and gross profit agree: notes to annual reports come after the statement",
+    ),
+    **dict.fromkeys(
+        [
+            "AMD annual 2011-12-31 pretax_income",
+        ],
+        "the tag of the year's interim reports comes before one that annual reports alone have",
+    ),
+}
+"""Cells of the oracle that are no plain reading of the latest facts: each was changed to what a rule of the
+product gives, and so does not prove that rule by itself. Their sums are checked against the raw facts."""
 
 
 def _terms(formula: str) -> tuple[Term, ...]:
@@ -263,6 +259,15 @@ def test_a_literal_of_one_fact_is_the_latest_value_by_the_first_to_say_it(
             for r in said[term.taxonomy, term.tag, term.start, term.end]
             if r[2] in PERIODIC and (name != "TSM" or "USD" not in r[4])
         ]
+        if one.statement == "balance" and not one.column.startswith(("cash", "shares")):
+            # What a later filing tells of a day without its total assets restates no balance sheet.
+            sheets = {
+                r[1]
+                for tag in ("Assets", "LiabilitiesAndStockholdersEquity", "EquityAndLiabilities")
+                for r in said[term.taxonomy, tag, "", term.end]
+            }
+            values = {r[3] for r in reports if r[1] in sheets}
+            reports = [r for r in reports if r[3] in values] or reports
         at = next(n for n, r in enumerate(reports) if r[1] == term.accession)
         assert {r[3] for r in reports[at:]} == {one.value}, one.name
         assert not at or reports[at - 1][3] != one.value, one.name
@@ -282,6 +287,7 @@ def test_the_oracle_is_large_and_its_exceptions_are_cells_of_it() -> None:
     every = {f"{name} {one.name}" for name in NAMES for one in literals(name)}
     assert len(every) > len(NAMES) * FEWEST_LINES * FEWEST_PERIODS
     assert set(KNOWN_WRONG) <= every
+    assert set(RULED) <= every - set(KNOWN_WRONG)
     derived = sum(
         one.period_type == "quarter" and any(t.sign == "-" for t in one.terms)
         for name in NAMES

@@ -37,9 +37,13 @@ page anew (`python -m evertape.formats.xbrl.catalogue_page > docs/concepts.md`),
   share and averages are never computed.
 - Formulas are tried in order once no tag has given a value. `a?` may be missing in the period; `a~` may be
   missing where the company uses no tag of it at all; without a mark there is no value without it.
+  A formula marked *proven* counts only for a company whose own line it gives wherever it reports the line.
 - *largest*: another of the tags that is at least twice as large is the consolidated figure and wins.
   *on the sheet*: a tag that only annual reports have comes from a note, and does not count where the
-  company reports quarters.
+  company reports quarters; of a flow, it counts after the formulas. *restated alone*: a later filing may
+  restate it without the day's total assets, which other lines of a balance sheet need.
+- Figures of one period that contradict each other are settled by what one filing told together: total
+  liabilities by assets and equity, gross profit by revenue and cost, the sections by the change in cash.
 - A line without industries exists in all of them.
 
 {count} lines, of which {columns} are columns, and {tags} tags.
@@ -60,8 +64,9 @@ def page(lines: Sequence[Line] = LINES) -> str:
 
 
 def _row(line: Line) -> list[str]:
-    rules = [word for word, rule in (("largest", line.whole), ("on the sheet", line.on_sheet)) if rule]
-    kind = _KINDS[line.kind] + "".join(f", *{rule}*" for rule in rules)
+    marks = {"largest": line.whole, "on the sheet": line.on_sheet, "restated alone": line.restated_alone}
+    kind = _KINDS[line.kind] + "".join(f", *{mark}*" for mark, holds in marks.items() if holds)
+    formulas = [*map(_formula, line.formulas), *(f"{_formula(formula)} (proven)" for formula in line.proven)]
     everywhere = set(line.industries) == set(get_args(Industry))
     return [
         f"`{line.name}`",
@@ -69,7 +74,7 @@ def _row(line: Line) -> list[str]:
         kind,
         line.unit,
         _listed(map(_tag, line.tags)),
-        _listed(map(_formula, line.formulas)),
+        _listed(formulas),
         "" if everywhere else ", ".join(line.industries),
     ]
 

@@ -58,12 +58,12 @@ def _last(figure: AnyFigure) -> int:
 def _is_off(*parts: float) -> bool:
     """Whether signed parts fail to add up to nothing by more than their rounding, each by itself."""
     off = abs(sum(parts))
-    return off >= 0.5 and off > max(map(_digit, parts)) * len(parts) / 2
+    return off >= 0.5 and off > min(_digit(part) for part in parts if part) * len(parts) / 2
 
 
 def _digit(value: float) -> float:
     """What the last digit of a value stands for, millions at most."""
-    return max((10.0**n for n in range(7) if value and value % 10**n == 0), default=1.0)
+    return max((10.0**n for n in range(7) if value % 10**n == 0), default=1.0)
 
 
 def _told_by(*figures: AnyFigure) -> set[int]:
