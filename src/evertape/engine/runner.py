@@ -338,9 +338,7 @@ def commit_of(datasets: Mapping[str, Dataset], call: Call, pages: Sequence[Page]
     replaced = [truth for page in pages for truth in page.replaced]
     parents = {unit.dataset for unit in call.units}
     for dataset in datasets.values():
-        if dataset.on_request:
-            continue
-        if dataset.derived and dataset.derived.parent in parents and batches:
+        if dataset.derived and not dataset.on_request and dataset.derived.parent in parents and batches:
             children = dataset.derived.derive(batches, reply.at)
             batches.extend(children)
             replaced += [_whole(child.record, call) for child in children]
