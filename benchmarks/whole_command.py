@@ -26,12 +26,12 @@ class Ran:
 
     Attributes:
         seconds: of wall time from its start to its exit.
-        cores: of them, how many it kept busy on average, children included.
+        busy: seconds of processor time, its children's included.
         memory: bytes, the largest sum of resident memory of all its processes that was seen.
     """
 
     seconds: float
-    cores: float
+    busy: float
     memory: int
     out: str
 
@@ -73,7 +73,7 @@ def run(command: Sequence[str], env: Mapping[str, str] | None = None) -> Ran:
         if code:
             raise RuntimeError(f"{' '.join(command)} ended with {code}: {said.read().decode()[-2000:]}")
         busy = after.children_user + after.children_system - before.children_user - before.children_system
-        return Ran(seconds=seconds, cores=busy / seconds, memory=peak.bytes, out=out.read().decode())
+        return Ran(seconds=seconds, busy=busy, memory=peak.bytes, out=out.read().decode())
 
 
 class _Peak(threading.Thread):
