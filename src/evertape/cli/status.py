@@ -27,7 +27,7 @@ def status(subject: str | None, watching: bool, as_json: bool, log_level: str, *
     from evertape.database import Selection
 
     with opened(read_only=True) as db:
-        if said["watching"]:
+        if watching:
             from evertape.cli.watch import watch
 
             return watch(db, as_json)
