@@ -1,60 +1,60 @@
-"""Ratios from statement rows: which row a cell is taken from, and whose filing it keeps."""
+"""Ratios from a company's facts: which period a cell is taken from, and whose filing it keeps."""
 
 from __future__ import annotations
 
-from datetime import date
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
+from evertape.database import Database
 from evertape.database.ratios import as_records, ratio_rows
-from evertape.model.records import Row
+from evertape.datasets.facts import FactSeries, rows_of
+from evertape.datasets.filings import Filing
+from evertape.formats.xbrl import Fact, fold
+from evertape.formats.xbrl.facts import day_of, filed_of
+from evertape.model.records import Batch
+from evertape.model.store import Commit
+from evertape.settings import load
+from tests.formats.xbrl.made import fact, filing, plain_year
 
-NAMES = (
-    "symbol", "cik", "report_date", "period_type", "fiscal_year", "fiscal_period", "known_from",
-    "accession_number", "currency",
-)  # fmt: skip
-
-
-class Rows:
-    """Statement rows as the facade gives them: twelve months of flows, and the quarters' balance sheets."""
-
-    def company(self, symbol: str) -> tuple[str, str]:
-        return "0000000001", symbol
-
-    def statement_rows(
-        self, symbol: str, *, statement: str | None, period: str | None, as_of: date | None
-    ) -> tuple[tuple[str, ...], list[Row]]:
-        if (statement, period) == ("income", "ttm"):
-            return (*NAMES, "revenue", "net_income"), [
-                (*lead("2024-06-30", "ttm", "2024-08-01"), 400.0, 40.0),
-                (*lead("2023-06-30", "ttm", "2023-08-01"), 320.0, 32.0),
-            ]
-        if (statement, period) == ("balance", "quarter"):
-            return (*NAMES, "total_equity", "total_debt"), [
-                (*lead("2024-06-30", "quarter", "2024-08-20"), 120.0, 60.0),
-                (*lead("2024-03-31", "quarter", "2024-05-01"), 999.0, 60.0),
-                (*lead("2023-06-30", "quarter", "2023-08-01"), 80.0, None),
-            ]
-        return NAMES, []
+AT = datetime(2026, 7, 10, tzinfo=UTC)
+AMENDED = filing(9, "10-Q/A", "2022-09-20")
 
 
-def lead(day: str, period: str, filed: str) -> Row:
-    return ("X", 1, day, period, 2024, "Q2", filed, f"of {filed}", "USD")
+def facts() -> list[Fact]:
+    """Two calendar years; the second grows by a quarter, and its half-year's equity is amended later."""
+    first, second = plain_year(2021, 80.0), plain_year(2022, 100.0)
+    return [*first, *second, fact("StockholdersEquity", None, "2022-06-30", 200.0, AMENDED)]
 
 
-def test_twelve_months_take_the_balance_sheet_of_the_quarter_they_end_with() -> None:
-    rows = ratio_rows(Rows(), "X", period="ttm")
-    assert [row.lead["report_date"] for row in rows] == ["2024-06-30", "2023-06-30"]
-    told = as_records(rows)[0]
-    assert told["return_on_equity"] == pytest.approx(40.0)
-    assert told["debt_to_equity"] == 0.5
+@pytest.fixture
+def db(tmp_path: Path) -> Iterator[Database]:
+    """A home that holds them."""
+    told = facts()
+    seen = {a: (day_of(day), form) for a, (day, form) in filed_of(told).items()}
+    accessions = {f[6]: seen_at for f in told for seen_at in [seen[int(f[6].replace("-", ""))]]}
+    filings = [(1, a, form, day, True, None, None, None, AT, None) for a, (day, form) in accessions.items()]
+    with Database(load({"EVERTAPE_HOME": str(tmp_path / "home")})) as made:
+        rows = Batch(record=FactSeries, rows=rows_of(1, fold(told)))
+        made.store.commit(Commit(at=AT, batches=[rows, Batch(record=Filing, rows=filings)]))
+        yield made
+
+
+def test_twelve_months_take_the_balance_sheet_of_the_quarter_they_end_with(db: Database) -> None:
+    rows = {row.lead["report_date"]: row for row in ratio_rows(db, "1", period="ttm")}
+    told = as_records([rows["2022-12-31"]])[0]
+    # Four quarters of 100 against the sheets of the last quarter and of the one a year before, both 250.75.
+    assert told["return_on_equity"] == pytest.approx(400 / 250.75 * 100)
     assert told["revenue_growth"] == pytest.approx(25.0)
+    assert told["net_margin"] == pytest.approx(100.0)
     assert (told["period_type"], told["gross_margin"]) == ("ttm", None)
 
 
-def test_a_cell_keeps_the_filing_of_its_own_statement() -> None:
-    row = ratio_rows(Rows(), "X", period="ttm")[0]
-    assert row.ratios["net_margin"].accession == "of 2024-08-01"
-    assert row.ratios["return_on_equity"].accession == "of 2024-08-20"
+def test_a_cell_keeps_the_filing_with_which_it_became_known(db: Database) -> None:
+    row = next(r for r in ratio_rows(db, "1", period="quarter") if r.lead["report_date"] == "2022-06-30")
+    assert row.ratios["net_margin"].accession == filing(2, "10-Q", "2022-08-01")[0]
+    assert row.ratios["return_on_equity"].accession == AMENDED[0]
     told = as_records([row])[0]
-    assert (told["known_from"], told["accession_number"]) == ("2024-08-20", "of 2024-08-20")
+    assert (told["known_from"], told["accession_number"]) == ("2022-09-20", AMENDED[0])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -29,6 +30,9 @@ VERBS = {
     "demo": ("evertape.cli.demo", "See it work, offline, on a generated market."),
     "doctor": ("evertape.cli.doctor", "Check set-up, home, database and the rate gate."),
 }
+
+
+INTERRUPTED = 130
 
 
 class Verbs(click.Group):
@@ -63,7 +67,13 @@ def cli() -> None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Entry point: every failure ends as one sentence and an exit code."""
-    sys.exit(run(arguments))
+    code = run(arguments)
+    if code == INTERRUPTED:
+        # Python ends by the signal itself where it came while a class was being made: say 130 all the same.
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    sys.exit(code)
 
 
 def run(arguments: Sequence[str] | None = None) -> int:
@@ -77,7 +87,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
         return 2
     except (click.Abort, KeyboardInterrupt):
         click.echo("interrupted", err=True)
-        return 130
+        return INTERRUPTED
     except BrokenPipeError:
         sys.stderr.close()
         return 1

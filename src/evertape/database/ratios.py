@@ -1,4 +1,4 @@
-"""Ratios of a company, from the same rows that its statements are read from."""
+"""Ratios of a company, from its statements; each cell keeps the filing with which it became known."""
 
 from __future__ import annotations
 
@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Any, Protocol
 
+from evertape.database import history
 from evertape.errors import UserError
+from evertape.formats import xbrl
 from evertape.formats.xbrl.concepts import COLUMNS
 from evertape.formats.xbrl.ratios import PERIOD_TYPES, PRICE, RATIOS, Figures, Part, Period
-from evertape.model.records import Row
+from evertape.model.store import Store
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -20,16 +22,13 @@ COLUMN_NAMES = (*_LEAD, *(ratio.name for ratio in RATIOS), "known_from", "access
 _MOMENTARY = "balance"
 
 
-class Statements(Protocol):
-    """Where a company's statement rows come from: the facade."""
+class Home(Protocol):
+    """Where a company's facts are held: the facade."""
+
+    store: Store
 
     def company(self, symbol: str) -> tuple[str, str]:
         """CIK and what to show."""
-
-    def statement_rows(
-        self, symbol: str, *, statement: str | None, period: str | None, as_of: date | None
-    ) -> tuple[tuple[str, ...], list[Row]]:
-        """Column names and rows."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,7 +45,7 @@ class RatioRow:
 
 
 def ratio_rows(
-    db: Statements,
+    db: Home,
     symbol: str,
     *,
     period: str = "annual",
@@ -60,44 +59,40 @@ def ratio_rows(
     """
     if period not in PERIOD_TYPES:
         raise UserError(f"{period} is no period; choose one of {', '.join(PERIOD_TYPES)}")
-    held = _Held(db.company(symbol)[1])
+    cik, label = db.company(symbol)
+    made = history.known(db.store, int(cik), as_of)
+    held = _Held(label, made)
     for statement in COLUMNS:
-        held.add(statement, *db.statement_rows(symbol, statement=statement, period=period, as_of=as_of))
+        held.add(statement, period)
     if period == "ttm":
         # Twelve months end with a quarter: its balance sheet is theirs where they have none of their own.
-        quarters = db.statement_rows(symbol, statement=_MOMENTARY, period="quarter", as_of=as_of)
-        held.add(_MOMENTARY, *quarters, only_known=True)
+        held.add(_MOMENTARY, "quarter", only_known=True)
     return held.ratios(period, price)
 
 
 class _Held:
     """What was read of one company, cell by cell, so that each keeps its own filing."""
 
-    def __init__(self, label: str) -> None:
+    def __init__(self, label: str, made: xbrl.Statements) -> None:
         self._label = label
+        self._made = made
         self._leads: dict[date, dict[str, Any]] = {}
         self._cells: dict[date, dict[str, Part]] = {}
-        self._columns: set[str] = set()
 
-    def add(
-        self, statement: str, names: tuple[str, ...], rows: Sequence[Row], only_known: bool = False
-    ) -> None:
+    def add(self, statement: str, period_type: str, only_known: bool = False) -> None:
         """Take the rows of one statement; with `only_known` for periods that are there already."""
-        self._columns |= set(names) & set(COLUMNS[statement])
-        for row in rows:
-            told = dict(zip(names, row, strict=True))
-            day = date.fromisoformat(told["report_date"])
-            if only_known and day not in self._leads:
+        for row in getattr(self._made, statement):
+            day = row["report_date"]
+            if row["period_type"] != period_type or (only_known and day not in self._leads):
                 continue
-            lead = self._leads.setdefault(day, told)
-            if told["currency"] != lead["currency"]:
+            lead = self._leads.setdefault(day, {**row, "report_date": day.isoformat()})
+            if row["currency"] != lead["currency"]:
                 continue
-            known_from, accession = date.fromisoformat(told["known_from"]), told["accession_number"]
             cells = self._cells.setdefault(day, {})
             for column in COLUMNS[statement]:
-                value = told.get(column)
-                if value is not None and column not in cells:
-                    cells[column] = Part(value=value, known_from=known_from, accession=accession)
+                filing = self._made.filing_of(statement, day, period_type, column)
+                if row[column] is not None and filing is not None and column not in cells:
+                    cells[column] = Part(value=row[column], known_from=filing[0], accession=filing[1])
 
     def ratios(self, period_type: str, price: Mapping[date, float] | None) -> list[RatioRow]:
         periods = [
@@ -112,13 +107,13 @@ class _Held:
         figures = Figures(
             periods,
             reported=frozenset(column for cells in self._cells.values() for column in cells),
-            columns=frozenset(self._columns),
+            columns=frozenset(column for names in COLUMNS.values() for column in names),
             price=price,
         )
         return [
             RatioRow(
                 lead={
-                    **{name: self._leads[period.report_date][name] for name in _LEAD},
+                    **{name: self._leads[period.report_date].get(name) for name in _LEAD},
                     "symbol": self._label,
                     "period_type": period_type,
                 },
@@ -148,7 +143,7 @@ def _value(part: Part | None) -> float | None:
 
 
 def frame(
-    db: Statements,
+    db: Home,
     symbol: str,
     *,
     period: str = "annual",

@@ -122,6 +122,18 @@ class Statements:
             return None
         return self._cell(statement, figures, COLUMNS[statement].index(column))
 
+    def filing_of(
+        self, statement: str, report_date: date, period_type: str, column: str
+    ) -> tuple[date, str] | None:
+        """Day and accession of the filing with which a cell became known; None where it is unknown."""
+        figures = self._figures.get((statement, report_date, period_type), ())
+        at = COLUMNS[statement].index(column)
+        facts = [last_filed(figure) for each in figures if (figure := each[at]) is not None]
+        if not facts:
+            return None
+        last = max(facts, key=lambda fact: (fact.filed, fact.accession))
+        return day_of(last.filed), accession_text(last.accession)
+
     @property
     def lineage(self) -> dict[tuple[str, date, str, str], Cell]:
         """The lineage of every cell that has a value."""
@@ -243,20 +255,21 @@ class _Rows:
         for statement in ("income", "cash_flow"):
             lines = _turned(grid.flows, statement, told)
             told.update(lines)
-            for n, period in enumerate(grid.periods):
+            for n in range(len(grid.periods)):
                 if n in lines:
-                    self._append(statement, n, "quarter" if period.quarter else "annual", lines[n])
+                    self._append(statement, n, lines[n])
             self._append_trailing(statement, lines)
         sheets = _turned(grid.sheets, "balance", ())
         for n, period in enumerate(grid.periods):
             if period.end in sheets and grid.has_sheet(period):
-                self._append("balance", n, "quarter" if period.quarter else "annual", sheets[period.end])
+                self._append("balance", n, sheets[period.end])
         for listed in self._rows.values():
             listed.sort(key=_PERIOD)
         return Statements(self._rows, self._figures, grid.index)
 
-    def _append(self, statement: str, n: int, period_type: str, line: _Line) -> None:
+    def _append(self, statement: str, n: int, line: _Line, period_type: str | None = None) -> None:
         period = self._grid.periods[n]
+        period_type = period_type or ("quarter" if period.quarter else "annual")
         start = None if statement == "balance" else period.start
         values = [None if figure is None else figure.value for figure in line.figures]
         self._add((statement, n, period_type, start), line.last, line.computed, values, (line.figures,))
@@ -270,7 +283,7 @@ class _Rows:
             if len(parts) < len(numbers):
                 continue
             if len(parts) == 1:
-                self._append(statement, n, "ttm", parts[0])
+                self._append(statement, n, parts[0], "ttm")
                 continue
             values = _summed(statement, parts)
             computed = [c for c, value in zip(COLUMNS[statement], values, strict=True) if value is not None]
@@ -378,15 +391,3 @@ def _last_of(parts: list[_Line], values: list[float | None]) -> FoldedFact:
         if figure is not None and value is not None
     ]
     return max(used, key=_FILING)
-
-
-__all__ = [
-    "PERIOD_TYPES",
-    "SHARED",
-    "Cell",
-    "Operand",
-    "Row",
-    "Statements",
-    "standardize",
-    "standardize_series",
-]
