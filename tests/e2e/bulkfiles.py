@@ -15,7 +15,7 @@ from tests.net.zips import altered, data_of
 
 WRITTEN = datetime(2026, 7, 10, 12, tzinfo=UTC)
 """When the files of a folder are said to be from."""
-SLOW = 150_000
+SLOW = 450_000
 """Values that take a process about two seconds."""
 
 
