@@ -80,12 +80,12 @@ def _told(rows: list[tuple[Any, ...]], names: tuple[str, ...]) -> list[dict[str,
 @pytest.mark.parametrize(
     "place", WITH_FACTS, ids=[f"{n}-{'+'.join(CYCLE[n]) or 'ordinary'}" for n in WITH_FACTS]
 )
-def test_of_a_generated_company_they_are_the_rows_as_of_each_day_it_filed(place: int) -> None:
+def test_of_a_generated_company_they_are_the_rows_as_of_days_it_filed(place: int) -> None:
     facts = company(place)
     every = vintages(facts.series, facts.filed, facts.cik)
     days = sorted({day for day, _ in facts.filed.values()})
     wrong = []
-    for day in map(day_of, (days[0] - 1, *days)):
+    for day in map(day_of, (days[0] - 1, *days[::6], days[-1])):
         then = standardize(facts, as_of=day).rows
         for statement, stood in as_of(every, day).items():
             own = COLUMNS[statement]
