@@ -33,16 +33,18 @@ class Mutant:
 
 XBRL = "formats/xbrl"
 MUTANTS = [
-    Mutant("repeats", f"{XBRL}/cells.py", "    first = ordered[-1]\n", "    first = ordered[0]\n"),
-    Mutant("look-ahead", f"{XBRL}/index.py", "if f[8] <= as_of]", "if f[8] is not as_of]"),
+    Mutant("restated", f"{XBRL}/index.py", "f.end): f for f in folded}", "f.end): f for f in folded[::-1]}"),
+    Mutant("look-ahead", f"{XBRL}/index.py", "if f.filed <= as_of", "if f.filed is not as_of"),
     Mutant("proxies", f"{XBRL}/index.py", 'form.startswith(("DEF", "PRE", "424"))', "form is None"),
     Mutant("odd durations", f"{XBRL}/periods.py", "if _days(span) in YEAR}", "if _days(span) > 300}"),
     Mutant("year to date", f"{XBRL}/cells.py", "if part[0] == whole[0] and part", "if part"),
-    Mutant("subtraction", f"{XBRL}/cells.py", "whole[5] - part[5], ((1,", "whole[5], ((1,"),
-    Mutant("never subtract shares", f"{XBRL}/statements.py", 'line.kind == "flow" and', "True and"),
+    Mutant("subtraction", f"{XBRL}/cells.py", "whole.value - part.value, ((1,", "whole.value, ((1,"),
+    Mutant(
+        "never subtract shares", f"{XBRL}/grid.py", 'if line.kind == "flow" else self', "if True else self"
+    ),
     Mutant("slice tag", f"{XBRL}/cells.py", "if abs(largest.value) < 2 * abs(first.value):", "if True:"),
     Mutant("scale slip mended", f"{XBRL}/cells.py", "if is_scale_slip(", "if False and is_scale_slip("),
-    Mutant("moved to IFRS", f"{XBRL}/cells.py", "if not optional or figure", "if True or figure"),
+    Mutant("moved to IFRS", f"{XBRL}/cells.py", "if not optional or taxonomy", "if True or taxonomy"),
     Mutant("currencies", f"{XBRL}/index.py", "if len(self._index.money) < 2:", "if True:"),
     Mutant(
         "facts lag", "datasets/facts.py", "    if held.outcome is Outcome.PENDING:", "    if False:", DATASETS
@@ -68,7 +70,7 @@ def outcome(source: Path, tests: tuple[str, ...]) -> int:
         env={**os.environ, "PYTHONPATH": str(source)},
         capture_output=True,
         text=True,
-        timeout=180,
+        timeout=600,
         check=False,
     )
     return done.returncode
