@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from itertools import groupby
 from operator import itemgetter
+from typing import TypeVar
 
 from evertape.datasets.facts import FactSeries, facts_of
 from evertape.datasets.filings import Filing
@@ -38,25 +39,36 @@ class _Period(Record):
     derived: str | None = column("names of the columns that were computed, space between")
 
 
-def _record(name: str, statement: str, doc: str) -> type[_Period]:
-    """A record type whose columns after the shared ones are a statement's lines of the catalogue."""
+_Based = TypeVar("_Based", bound=Record)
+
+
+def with_lines(base: type[_Based], name: str, statement: str, table: str, doc: str) -> type[_Based]:
+    """A record type whose columns after those of its base are a statement's lines of the catalogue."""
     lines = [line for line in LINES if line.statement == statement]
     fields = {line.name: column(line.doc, unit=line.unit) for line in lines}
-    body = {"__module__": __name__, "__qualname__": name, "__doc__": doc, "table": _TABLES[statement]}
-    return type(name, (_Period,), {**body, **fields, "__annotations__": dict.fromkeys(fields, float | None)})
+    body = {"__module__": base.__module__, "__qualname__": name, "__doc__": doc, "table": table}
+    return type(name, (base,), {**body, **fields, "__annotations__": dict.fromkeys(fields, float | None)})
 
 
-_TABLES = {"income": "income_statements", "balance": "balance_sheets", "cash_flow": "cash_flow_statements"}
-
-IncomeStatement = _record(
+IncomeStatement = with_lines(
+    _Period,
     "IncomeStatement",
     "income",
+    "income_statements",
     "Income statements. Revenue and income are positive, losses negative; costs are positive.",
 )
-BalanceSheet = _record("BalanceSheet", "balance", "Balance sheets at the end of fiscal quarters and years.")
-CashFlowStatement = _record(
+BalanceSheet = with_lines(
+    _Period,
+    "BalanceSheet",
+    "balance",
+    "balance_sheets",
+    "Balance sheets at the end of fiscal quarters and years.",
+)
+CashFlowStatement = with_lines(
+    _Period,
     "CashFlowStatement",
     "cash_flow",
+    "cash_flow_statements",
     "Cash flow statements. Payments are positive, as in XBRL; the sections carry their sign.",
 )
 

@@ -17,9 +17,8 @@ from operator import itemgetter
 
 from evertape.datasets.facts import FactSeries, facts_of
 from evertape.datasets.filings import Filing
-from evertape.datasets.statements import filed_of
+from evertape.datasets.statements import filed_of, with_lines
 from evertape.formats import xbrl
-from evertape.formats.xbrl.concepts import LINES
 from evertape.formats.xbrl.vintages import vintages
 from evertape.model.dataset import Asked, Dataset, Derived, Evidence
 from evertape.model.records import Batch, Record, Row, column
@@ -52,20 +51,22 @@ class _Vintage(Record):
     derived: str | None = column("names of the columns that were computed, space between")
 
 
-def _record(name: str, statement: str, table: str, doc: str) -> type[_Vintage]:
-    lines = [line for line in LINES if line.statement == statement]
-    fields = {line.name: column(line.doc, unit=line.unit) for line in lines}
-    body = {"__module__": __name__, "__qualname__": name, "__doc__": doc, "table": table}
-    return type(name, (_Vintage,), {**body, **fields, "__annotations__": dict.fromkeys(fields, float | None)})
-
-
-IncomeVintage = _record(
-    "IncomeVintage", "income", "income_vintages", "Income statements as known from one day to another."
+IncomeVintage = with_lines(
+    _Vintage,
+    "IncomeVintage",
+    "income",
+    "income_vintages",
+    "Income statements as known from one day to another.",
 )
-BalanceVintage = _record(
-    "BalanceVintage", "balance", "balance_vintages", "Balance sheets as known from one day to another."
+BalanceVintage = with_lines(
+    _Vintage,
+    "BalanceVintage",
+    "balance",
+    "balance_vintages",
+    "Balance sheets as known from one day to another.",
 )
-CashFlowVintage = _record(
+CashFlowVintage = with_lines(
+    _Vintage,
     "CashFlowVintage",
     "cash_flow",
     "cash_flow_vintages",
