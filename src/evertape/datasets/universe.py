@@ -71,6 +71,22 @@ def listing_id(symbol: str, cik: int) -> int:
     return int.from_bytes(digest)
 
 
+def listing_key(symbol: str, cik: int) -> str:
+    """The unit key of a listing, AAPL:320193, from which its identifier follows."""
+    return f"{symbol}:{cik}"
+
+
+def split_listing(key: str) -> tuple[str, int]:
+    """Symbol and CIK of a listing's unit key. Raises ValueError for another key."""
+    symbol, _, cik = key.rpartition(":")
+    return symbol, int(cik)
+
+
+def ident_of(key: str) -> int:
+    """The identifier of the listing with this unit key."""
+    return listing_id(*split_listing(key))
+
+
 def due(evidence: Evidence, _asked: Asked, now: datetime) -> Sequence[Standing]:
     """The ticker file once a day, the constituents once a week; an absent list after its back-off."""
     held = evidence.holdings.get("universe", {})

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date, datetime
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
 
+from evertape.model.feed import Backoff
 from evertape.model.records import Batch, Condition, Record, Row
 from evertape.model.unit import Holding, Standing
 
@@ -17,21 +18,35 @@ class Asked:
     Attributes:
         companies: ten-digit CIK to the symbol (or name) it is shown as, in the order asked.
         scope: "symbols", "sp500" or "all".
-        since: filings before it do not count for staleness.
+        since: filings before it do not count for staleness; sessions before it are not asked for.
+        listings: key of a listing (AAPL:320193) to its symbol, the most traded first.
+        until: the last session asked for; None for the last that has closed.
+        target_dte: days to expiration that options are asked for near to; None for all expirations.
+        max_age: snapshots older than this are due.
     """
 
     companies: Mapping[str, str]
     scope: str
     since: date
+    listings: Mapping[str, str] = field(default_factory=dict)
+    until: date | None = None
+    target_dte: int | None = 30
+    max_age: timedelta = timedelta(hours=24)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Wanted:
-    """Rows a freshness rule needs to see: some columns of a record, under conditions."""
+    """Rows a freshness rule needs to see: some columns of a record, under conditions.
+
+    Attributes:
+        counting: one row for each combination of the columns, followed by how many different values this
+            column has there; every row by itself where it is empty.
+    """
 
     record: type[Record]
     columns: tuple[str, ...]
     where: tuple[Condition, ...] = ()
+    counting: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,6 +95,8 @@ class Dataset:
         goals: broader targets that include it ("financials").
         measured: its rows are judgements over held rows, written by a verb of its own; it is neither
             fetched nor derived, and no refresh target.
+        absence: when a key that no source knows is asked for again; None where a source that does not
+            know it has answered.
     """
 
     name: str
@@ -93,6 +110,7 @@ class Dataset:
     check: Callable[[type[Record], Row], Sequence[str]] = lambda _record, _row: ()
     goals: tuple[str, ...] = ()
     measured: bool = False
+    absence: Backoff | None = None
 
     @property
     def on_request(self) -> bool:
