@@ -56,8 +56,8 @@ class DailyPrice(Record):
     vwap: float | None = column("volume-weighted average price, as traded", unit="currency a share")
     trades: int | None = column("number of trades")
     split_basis: date | None = column(
-        "the source's numbers were adjusted for splits up to this day and are given back as traded; "
-        "null where it sent them as traded"
+        "the numbers count shares as of this day, since the source adjusts for splits and does not tell "
+        "them; null: as traded"
     )
     fetched_at: datetime = column("when the source answered, UTC")
 
@@ -203,29 +203,31 @@ class Read:
     bars: tuple[Row, ...] = ()
     actions: tuple[Row, ...] = ()
     findings: tuple[Row, ...] = ()
-    holding: Holding
+    holding: Holding | None
     notes: tuple[str, ...] = ()
 
 
 def settle(answer: Answer, was: Holding | None) -> Read:
     """An answer as rows and coverage. Pure.
 
-    A series adjusted for splits is given back as it was traded. Where the session that is held already
-    comes out at another price by exactly a known split, the source has rewritten its history on another
-    basis than it says: its bars before that split are put right by the ratio, and a note says so.
+    A series adjusted for splits that the source tells is given back as it was traded. Where the session
+    that is held already comes out at another price by exactly a known split, the source has rewritten its
+    history on another basis than it says: its bars before that split are put right by the ratio, and a
+    note says so. Where nothing explains the other price the unit is left unsettled, so that the next
+    source is asked; its rows are kept.
     """
     symbol, cik = universe.split_listing(answer.unit.key)
     span = answer.unit.span
     if span is None:
         raise ValueError(f"{answer.unit.key} was asked for without days")
     mark = mark_of(was)
-    traded, notes = _on_basis(as_traded(answer.series), mark, symbol)
+    traded, notes, explained = _on_basis(as_traded(answer.series), mark, symbol)
     bars = [bar for bar in traded.bars if span.start <= bar.day <= span.end and not bar.empty]
     covered = was.unit.span if was is not None and was.outcome is Outcome.SETTLED else None
     strikes = was.strikes + 1 if was is not None and covered is None else 1
     nothing = covered is None and not bars
     ident = universe.listing_id(symbol, cik)
-    basis = answer.series.basis if answer.series.adjusted else None
+    basis = traded.basis if traded.adjusted else None
     holding = Holding(
         unit=replace(answer.unit, span=_hull(covered, span)),
         outcome=Outcome.NOTHING if nothing else Outcome.SETTLED,
@@ -241,7 +243,7 @@ def settle(answer: Answer, was: Holding | None) -> Read:
         bars=tuple((ident, b.day, answer.source, *b[1:], basis, answer.at) for b in bars),
         actions=tuple(_actions(ident, traded, answer)),
         findings=tuple(_findings(symbol, cik, bars, mark, traded, answer.at)),
-        holding=holding,
+        holding=holding if explained else None,
         notes=notes,
     )
 
@@ -278,14 +280,14 @@ def _marked(mark: Mark, covered: Span | None, span: Span, bars: Sequence[Bar]) -
     return Mark(n=n, last=last, closes=closes, holes={day: holes[day] for day in kept})
 
 
-def _on_basis(traded: Series, mark: Mark, symbol: str) -> tuple[Series, tuple[str, ...]]:
+def _on_basis(traded: Series, mark: Mark, symbol: str) -> tuple[Series, tuple[str, ...], bool]:
     """Check the session that is held already against its close; see `settle`."""
     again = next((bar.close for bar in traded.bars if bar.day == mark.last), None)
     if again is None or mark.last is None or not mark.closes or not mark.closes[-1] or not again:
-        return traded, ()
+        return traded, (), True
     ratio = again / mark.closes[-1]
     if abs(ratio - 1.0) <= SAME:
-        return traded, ()
+        return traded, (), True
     for split in traded.splits:
         for factor in (split.ratio, 1.0 / split.ratio):
             if split.day > mark.last and abs(ratio / factor - 1.0) <= SAME:
@@ -296,9 +298,9 @@ def _on_basis(traded: Series, mark: Mark, symbol: str) -> tuple[Series, tuple[st
                     f"{symbol}: the source's prices before the split of {split.day} are {factor:g} times "
                     "what was traded; put right by that ratio"
                 )
-                return replace(traded, bars=mended), (note,)
+                return replace(traded, bars=mended), (note,), True
     note = f"{symbol}: {mark.last} closed at {mark.closes[-1]:g}, and the source now says {again:g}"
-    return traded, (note,)
+    return traded, (note,), False
 
 
 def _actions(ident: int, traded: Series, answer: Answer) -> Iterator[Row]:

@@ -63,6 +63,7 @@ class Series:
         symbol: as the source spells it.
         adjusted: prices, volumes and dividends are adjusted for every split up to `basis`.
         basis: the day up to whose splits the numbers are adjusted; None for numbers as traded.
+        tells_splits: every split up to `basis` is among `splits`, so that the numbers as traded follow.
         first_day: the listing's first session, where the source says it.
     """
 
@@ -73,6 +74,7 @@ class Series:
     currency: str | None = None
     adjusted: bool = False
     basis: date | None = None
+    tells_splits: bool = True
     first_day: date | None = None
 
 
@@ -91,10 +93,12 @@ def factor(splits: Sequence[Split], day: date, basis: date | None) -> float:
 def as_traded(series: Series, splits: Sequence[Split] = ()) -> Series:
     """The series as it was traded: prices times, volumes by the splits that came later.
 
+    A series that is adjusted for splits which its source does not tell is returned as it is.
+
     Args:
         splits: further ones that the source has adjusted for and does not list itself.
     """
-    if not series.adjusted:
+    if not series.adjusted or not series.tells_splits:
         return series
     known = {split.day: split for split in (*splits, *series.splits)}
     later = tuple(known[day] for day in sorted(known))

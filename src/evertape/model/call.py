@@ -25,6 +25,10 @@ class Call:
         conditional: whether validators of an earlier answer may be sent (answers 304).
         awaited: identifiers that the answer should contain (accessions an index has shown).
         label: what people see for it: a symbol, a file's name.
+        session: whether the source's session (a token, a cookie, a crumb) goes with it.
+        expected: requests that answering it takes, those included that its answers ask for in turn.
+        carried: what the reader of an earlier answer hands on to the reader of this one.
+        method, body: of a login step's request; everything else is a GET without a body.
         into: a path relative to the home to which a large body is streamed, resumed after a break;
             empty for a body that is held in memory.
     """
@@ -39,6 +43,11 @@ class Call:
     conditional: bool = False
     awaited: tuple[str, ...] = ()
     label: str = ""
+    session: bool = False
+    expected: int = 1
+    carried: tuple[str, ...] = ()
+    method: str = "GET"
+    body: bytes = field(default=b"", repr=False)
     into: str = ""
 
 

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from evertape.model.call import Call, Reply
+from evertape.model.login import Login
 from evertape.model.records import Batch, Truth
 from evertape.model.unit import Holding, Standing
 
@@ -41,6 +42,9 @@ class Feed:
         unit_seconds: what working off one unit of an answer takes after the answer has come.
         computing: seconds of computing that an answer costs where it comes from what is held; such a call
             is no request.
+        ordered: its calls are answered one after the other, in the order asked; after one that failed the
+            rest of the step is left.
+        partial: units that its answers do not settle go to the next feed of the dataset.
     """
 
     name: str
@@ -52,6 +56,8 @@ class Feed:
     rank: int = 100
     unit_seconds: float = 0.0
     computing: float | None = None
+    ordered: bool = False
+    partial: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,10 +79,11 @@ class Refusal:
     """What an answer really says when it is no answer.
 
     Attributes:
+        kind: "expired" is a session that must be got anew; the call is then sent once more.
         pause: seconds for which the whole source must be left alone, over all processes.
     """
 
-    kind: Literal["transient", "throttled", "denied", "malformed"]
+    kind: Literal["transient", "throttled", "denied", "malformed", "expired"]
     reason: str
     retry_after: float | None = None
     pause: float | None = None
@@ -88,7 +95,8 @@ class Source:
 
     Attributes:
         hosts: answered by this source; limits hold over all of them together.
-        credentials: environment names it needs, any one of a group of alternatives.
+        credentials: environment names it needs: any one of them, or every one where `all_of` says so.
+        login: how a session is got, for calls that ask for one; None where the source has none.
         headers: credential values to request headers.
         refusal: what a reply really says, None where it is an answer; looks behind status 200.
     """
@@ -99,8 +107,15 @@ class Source:
     refusal: Callable[[Reply], Refusal | None]
     credentials: tuple[str, ...] = ()
     credential_help: str = ""
+    all_of: bool = False
+    login: Login | None = None
     headers: Callable[[Mapping[str, str]], Mapping[str, str]] = field(default=lambda _: {})
     rate_setting: str | None = None
+
+    def has_credentials(self, given: Mapping[str, str]) -> bool:
+        """Whether what it needs is among the values given by environment name."""
+        found = [bool(given.get(name)) for name in self.credentials]
+        return (all if self.all_of else any)(found) if found else True
 
 
 @dataclass(frozen=True, kw_only=True)
