@@ -15,7 +15,7 @@ from urllib.parse import quote, urlsplit
 
 from evertape.clock import NEW_YORK, new_york_date
 from evertape.datasets import options, prices, quality, universe
-from evertape.errors import Denied, Malformed, Transient
+from evertape.errors import Denied, Malformed, Throttled, Transient
 from evertape.formats import sessions, yahoo
 from evertape.formats.bars import MalformedPrices
 from evertape.formats.chains import MalformedChain
@@ -28,6 +28,7 @@ from evertape.model.unit import Holding, Standing
 _Q1 = "https://query1.finance.yahoo.com"
 _Q2 = "https://query2.finance.yahoo.com"
 _COOKIES = "https://fc.yahoo.com/"
+_AGENT = {"User-Agent": "Mozilla/5.0 (compatible; evertape)"}
 _OBSERVED = "https://github.com/ranaroussi/yfinance/issues/2128"
 """Yahoo documents no limit. There some 950 charts in a row were answered, then 429."""
 FOREVER = 9_999_999_999
@@ -76,16 +77,18 @@ def login(state: LoginState) -> Step:
 
     Raises:
         Denied: no cookie is handed out.
-        Transient: what came in place of the crumb is none.
+        Throttled, Transient: what came in place of the crumb is none.
     """
     cookie = state.state.get("cookie", "")
     if cookie and state.reply is not None:
         crumb = state.reply.body.decode("utf-8", "replace").strip()
+        if state.reply.status == 429:
+            raise Throttled("Yahoo says: Too Many Requests, and hands out no session; try again in an hour")
         if state.reply.status != 200 or not _CRUMB.fullmatch(crumb):
             raise Transient(f"Yahoo sent no crumb (status {state.reply.status}); try again later")
         return Session(headers={"Cookie": cookie}, query={"crumb": crumb})
     if state.reply is None:
-        return Send(call=Call(source="yahoo", feed="", url=_COOKIES, label="cookie"))
+        return Send(call=Call(source="yahoo", feed="", url=_COOKIES, label="cookie"), headers=_AGENT)
     found = _A3.search(state.reply.headers.get("set-cookie", ""))
     if found is None:
         raise Denied(
@@ -94,7 +97,7 @@ def login(state: LoginState) -> Step:
         )
     url = f"{_Q1}/v1/test/getcrumb"
     call = Call(source="yahoo", feed="", url=url, label="crumb")
-    return Send(call=call, headers={"Cookie": found[0]}, state={"cookie": found[0]})
+    return Send(call=call, headers={**_AGENT, "Cookie": found[0]}, state={"cookie": found[0]})
 
 
 def ask_chart(standings: Sequence[Standing]) -> Sequence[Call]:
@@ -227,7 +230,7 @@ SOURCE = Source(
     limits=(Limit(count=30, seconds=60.0, page=_OBSERVED), Limit(count=2000, seconds=3600.0, page=_OBSERVED)),
     refusal=refusal,
     login=login,
-    headers=lambda _credentials: {"User-Agent": "Mozilla/5.0 (compatible; evertape)"},
+    headers=lambda _credentials: _AGENT,
 )
 FEEDS = (
     Feed(
