@@ -17,7 +17,9 @@ from tests.sources.market_recordings import Recording, of_host
 
 HOST = "api.polygon.io"
 NEW_YORK = ZoneInfo("America/New_York")
-JANUARY = "v2_aggs_ticker_AAPL_range_1_day_2023-01-01_2023-01-10_adjusted=True_apiKey=KEY_limit=49999_sort=asc"
+JANUARY = (
+    "v2_aggs_ticker_AAPL_range_1_day_2023-01-01_2023-01-10_adjusted=True_apiKey=KEY_limit=49999_sort=asc"
+)
 GROUPED = "v2_aggs_grouped_locale_us_market_stocks_2005-04-04_adjusted=true.json"
 AGGREGATES = {
     JANUARY: 6,
@@ -212,7 +214,8 @@ def test_the_next_page_carries_no_key_and_stays_with_polygon() -> None:
     "broken",
     [
         b"", b"[]", b"{}", b'{"status":"ERROR","results":[]}', b'{"status":"OK","resultsCount":1}',
-        b'{"status":"OK","results":[{"t":1,"c":1}]}', b'{"status":"OK","ticker":"A","results":[{"t":"1","c":1}]}',
+        b'{"status":"OK","results":[{"t":1,"c":1}]}',
+        b'{"status":"OK","ticker":"A","results":[{"t":"1","c":1}]}',
         b'{"status":"OK","ticker":"A","results":[{"t":99999999999999999,"c":1}]}',
     ],
 )  # fmt: skip
@@ -224,7 +227,8 @@ def test_a_body_without_the_promised_bars_is_malformed(broken: bytes) -> None:
 @pytest.mark.parametrize(
     "broken",
     [
-        b"{}", b'{"status":"OK","results":[{"details":{"contract_type":"other","expiration_date":"2023-06-16",'
+        b"{}",
+        b'{"status":"OK","results":[{"details":{"contract_type":"other","expiration_date":"2023-06-16",'
         b'"strike_price":1,"ticker":"O:AAPL230616C00150000"}}]}',
         b'{"status":"OK","results":[{"details":{"contract_type":"call","expiration_date":"2023-06-31",'
         b'"strike_price":1,"ticker":"O:AAPL230616C00150000"}}]}',

@@ -329,15 +329,28 @@ CHAIN = {
 }
 
 
-@settings(max_examples=400, deadline=None)
-@given(body=st.one_of(mutated(CHART), mutated(CHAIN)), status=st.sampled_from([200, 404]))
-def test_no_body_makes_a_reader_raise_anything_but_malformed(body: bytes, status: int) -> None:
-    asked = replace(call(), units=(UNIT,))
-    for read in (yahoo.read_chart, yahoo.read_options):
-        unit = UNIT if read is yahoo.read_chart else Unit("options", UNIT.key, extent="dte 30")
-        answer = reply(replace(asked, units=(unit,)), body, AT, status)
+def reads_or_refuses(body: bytes, status: int = 200) -> None:
+    due = ((yahoo.read_chart, UNIT), (yahoo.read_options, Unit("options", UNIT.key, extent="dte 30")))
+    for read, unit in due:
+        answer = reply(replace(call(), units=(unit,)), body, AT, status)
         yahoo.refusal(answer)
         try:
             list(read(answer, {}))
         except Malformed:
             continue
+
+
+@settings(max_examples=400, deadline=None)
+@given(body=st.one_of(mutated(CHART), mutated(CHAIN)), status=st.sampled_from([200, 404]))
+def test_no_body_makes_a_reader_raise_anything_but_malformed(body: bytes, status: int) -> None:
+    reads_or_refuses(body, status)
+
+
+@pytest.mark.shared
+@settings(max_examples=200, deadline=None)
+@given(data=st.data())
+def test_no_mutation_of_a_recorded_body_does_either(
+    recorded: dict[str, Recording], data: st.DataObject
+) -> None:
+    name = data.draw(st.sampled_from(["chart-AAPL", "options-AAPL-expire-2022-03-01", "options-EPAC"]))
+    reads_or_refuses(data.draw(mutated(recorded[name].told)))
