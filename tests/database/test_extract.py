@@ -25,7 +25,7 @@ from evertape.database.extract.frames import Began, Committed, Committing, Finis
 from evertape.database.extract.job import crew_for, prepare
 from evertape.database.extract.process import TOGETHER, Process
 from evertape.engine.report import JobReport
-from evertape.engine.runner import items_of
+from evertape.engine.ledger import items_of
 from evertape.errors import StoreError, UserError
 from evertape.formats.xbrl import EXTRACTOR_VERSION
 from evertape.model.crew import Settled

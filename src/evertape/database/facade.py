@@ -61,7 +61,7 @@ class Database(AbstractContextManager["Database"]):
         self._transport = transport
         self._workshop: Workshop | None = None
         limits = _limits(self.settings, self.catalog)
-        self.survey = Survey(self.store, self.catalog, self.clock, limits, settings.bandwidth)
+        self.survey = Survey(self.store, self.catalog, self.clock, limits, settings)
         if not read_only:
             self.store.migrate(self.catalog.records, rebuildable=self.catalog.rebuildable)
 

@@ -14,7 +14,8 @@ from evertape.database.extract import ExtractOptions, options_of
 from evertape.database.held import HeldRows
 from evertape.database.survey import Survey
 from evertape.engine import report
-from evertape.engine.runner import Runner, Work, items_of
+from evertape.engine.ledger import items_of
+from evertape.engine.runner import Runner, Work
 from evertape.errors import HomeBusy, Unavailable, UserError
 from evertape.model.call import Call, Reply, Transport
 from evertape.model.events import Event
@@ -50,7 +51,7 @@ class Workshop:
         limits: dict[str, int],
     ) -> None:
         self.home = settings.home
-        self.survey = Survey(store, catalog, clock, limits, settings.bandwidth)
+        self.survey = Survey(store, catalog, clock, limits, settings)
         self._settings = settings
         self._catalog = catalog
         self._store = store

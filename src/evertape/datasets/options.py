@@ -49,7 +49,9 @@ class OptionQuote(Record):
     dte: int = column("calendar days from the snapshot's day to expiration", unit="days")
     bid: float | None = column("best bid", unit="USD a share")
     ask: float | None = column("best ask", unit="USD a share")
-    mid: float | None = column("mean of bid and ask; null unless both stand and do not cross", unit="USD a share")
+    mid: float | None = column(
+        "mean of bid and ask; null unless both stand and do not cross", unit="USD a share"
+    )
     last: float | None = column("last trade", unit="USD a share")
     volume: int | None = column("contracts traded that day")
     open_interest: int | None = column("contracts open")
@@ -136,7 +138,12 @@ class Read:
 
 
 def settle(
-    unit: Unit, chains: Sequence[Chain], source: str, at: datetime, was: Holding | None, size: int | None = None
+    unit: Unit,
+    chains: Sequence[Chain],
+    source: str,
+    at: datetime,
+    was: Holding | None,
+    size: int | None = None,
 ) -> Read:
     """Chains of one underlying, answered for one unit, as rows of one snapshot. Pure.
 
