@@ -19,7 +19,7 @@ from evertape.engine.runner import Runner, Work
 from evertape.errors import HomeBusy, Unavailable, UserError
 from evertape.model.call import Call, Reply, Transport
 from evertape.model.events import Event
-from evertape.model.feed import Source
+from evertape.model.feed import Limit, Source
 from evertape.model.job import ItemState, Job, JobState, Wish, alive, new_job_id, runs_already, this_owner
 from evertape.model.plan import Cost, Plan, Step
 from evertape.model.store import Store
@@ -187,6 +187,7 @@ class Workshop:
             feeds=self._catalog.feeds,
             clock=self._clock,
             emit=self.on_event,
+            others={name: self.survey.feeds_of(name) for name in self._catalog.datasets},
             # A batch is leased while the one before is worked off.
             workers=workers if crew is None else 2 * crew.size,
             crew=crew,
@@ -215,8 +216,10 @@ class Workshop:
 
     def _stack(self) -> Any:
         from evertape.net import stack
+        from evertape.net.decision import Breaker
 
         settings = self._settings
+        failures, rest, share = settings.breaker
         if settings.now and not settings.sandbox:
             raise UserError(
                 "EVERTAPE_NOW only pretends against a sandbox; set EVERTAPE_SANDBOX_URL or unset it"
@@ -232,9 +235,12 @@ class Workshop:
                 retry_base=settings.retry_base,
                 jitter=settings.jitter,
                 rates=self._limits,
+                breaker=Breaker(failures=failures, rest=rest, error_share=share),
+                slots=64,
+                keep_path=settings.state / "sessions.json",
             ),
             sources=_sources(self._catalog, settings),
-            credentials=settings.credentials,
+            credentials=settings.current_credentials,
             clock=self._clock,
             emit=self.on_event,
         )
@@ -252,15 +258,23 @@ class _Nowhere:
 
 
 def _sources(catalog: Catalog, settings: Settings) -> dict[str, Source]:
-    """The sources; against a sandbox without the ceilings that spare real ones."""
-    if not settings.sandbox:
-        return dict(catalog.sources)
-    return {
-        name: dataclasses.replace(
-            source, limits=tuple(dataclasses.replace(limit, ceiling=None) for limit in source.limits)
-        )
-        for name, source in catalog.sources.items()
-    }
+    """The sources under the limits that are set; against a sandbox without the ceilings that spare
+    real ones."""
+    found = {}
+    for name, source in catalog.sources.items():
+        limits = source.limits
+        if name in settings.limits:
+            page = limits[0].page if limits else ""
+            told = settings.limits[name]
+            if any(limit.ceiling for limit in limits) and not settings.sandbox:
+                raise UserError(
+                    f"EVERTAPE_LIMITS sets {name}, which tolerates no other limit; use {source.rate_setting}"
+                )
+            limits = tuple(Limit(count=count, seconds=seconds, page=page) for count, seconds in told)
+        if settings.sandbox:
+            limits = tuple(dataclasses.replace(limit, ceiling=None) for limit in limits)
+        found[name] = dataclasses.replace(source, limits=limits)
+    return found
 
 
 def living(job: Job) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from evertape.net.archive import Archive, Shelf
 from evertape.net.decision import Breaker
 from evertape.net.gate import Gate, GateOptions
 from evertape.net.http import Http
+from evertape.net.login import Keep, Logins
 from evertape.net.retry import Retry, RetryOptions
 from evertape.net.session import Session
 
@@ -30,6 +31,8 @@ class NetOptions:
         home: what `Call.into` is relative to; None refuses such calls.
         retries, retry_base, retry_after_cap, patience: see `RetryOptions`.
         breaker: when circuits open and may be tried again.
+        slots: requests on the wire at once.
+        keep_path: the file in which sessions are kept for the next process; None keeps none.
         jitter: most seconds of random delay between permit and send, for measuring the gate.
     """
 
@@ -47,17 +50,23 @@ class NetOptions:
     jitter: float = 0.0
     keep: int = 2
     home: Path | None = None
+    slots: int = 64
+    keep_path: Path | None = None
 
 
 def build(
     options: NetOptions,
     *,
     sources: Mapping[str, Source],
-    credentials: Mapping[str, str],
+    credentials: Callable[[], Mapping[str, str]],
     clock: Clock,
     emit: Emit = lambda _event: None,
 ) -> Archive:
-    """The whole stack. Nothing is opened before the first call."""
+    """The whole stack. Nothing is opened before the first call.
+
+    Args:
+        credentials: by environment name; asked each time, so that a changed key is used at once.
+    """
     http = Http(
         clock,
         connect_timeout=options.connect_timeout,
@@ -65,6 +74,7 @@ def build(
         reroute=options.reroute,
         jitter=options.jitter,
         home=options.home,
+        slots=options.slots,
     )
     http.on_event = emit
     gate_options = GateOptions(
@@ -72,7 +82,8 @@ def build(
     )
     gate = Gate(http, sources, clock, emit, gate_options)
     shelf = Shelf(options.archive_dir, options.keep) if options.archive_dir else None
-    session = Session(gate, sources, credentials, shelf.validators if shelf else None)
+    logins = Logins(gate, credentials, clock, Keep(options.keep_path))
+    session = Session(gate, sources, credentials, logins, shelf.validators if shelf else None)
     retry_options = RetryOptions(
         retries=options.retries,
         base=options.retry_base,
