@@ -27,6 +27,8 @@ from evertape.settings import Settings
 
 if TYPE_CHECKING:
     from evertape.database.extract.crew import ProcessCrew
+    from evertape.model.login import Question, Session
+    from evertape.net.stack import NetOptions
 
 HEARTBEAT_LOST = 60.0
 """Seconds without a heartbeat after which an owner on another machine is taken for dead."""
@@ -59,6 +61,7 @@ class Workshop:
         self._given = transport
         self._made: Any = None
         self._limits = limits
+        self.sources = _sources(catalog, settings)
         self._runner: Runner | None = None
         self._interrupted = False
         self.on_event: Callable[[Event], None] = lambda _event: None
@@ -207,6 +210,11 @@ class Workshop:
                 self._made = None
         return report.job_report(self.find(job.id), self._store.items(job.id))
 
+    def transport(self) -> Transport:
+        """What calls are sent through; whoever asks for it closes it."""
+        given: Transport = self._given if self._given is not None else self._stack()
+        return given
+
     def _transport(self) -> Any:
         if self._given is not None:
             return self._given
@@ -216,7 +224,33 @@ class Workshop:
 
     def _stack(self) -> Any:
         from evertape.net import stack
+
+        return stack.build(
+            self._net(),
+            sources=self.sources,
+            credentials=self._settings.current_credentials,
+            clock=self._clock,
+            emit=self.on_event,
+        )
+
+    async def log_in(self, source: Source, answer: Callable[[Question], str] | None) -> Session:
+        """Get a session from a source, asking a person with `answer` where it must. Raises Denied."""
+        from evertape.net import stack
+        from evertape.net.login import Keep, Logins
+
+        options = self._net()
+        gate = stack.gated(options, sources=self.sources, clock=self._clock, emit=self.on_event)
+        keep = Keep(options.keep_path)
+        try:
+            return await Logins(gate, self._settings.current_credentials, self._clock, keep).log_in(
+                source, answer
+            )
+        finally:
+            await gate.close()
+
+    def _net(self) -> NetOptions:
         from evertape.net.decision import Breaker
+        from evertape.net.stack import NetOptions
 
         settings = self._settings
         failures, rest, share = settings.breaker
@@ -224,25 +258,18 @@ class Workshop:
             raise UserError(
                 "EVERTAPE_NOW only pretends against a sandbox; set EVERTAPE_SANDBOX_URL or unset it"
             )
-        return stack.build(
-            stack.NetOptions(
-                gate_path=settings.state / "gate.db",
-                archive_dir=settings.archive,
-                home=settings.home,
-                reroute=settings.sandbox,
-                connect_timeout=settings.connect_timeout,
-                total_timeout=settings.timeout,
-                retry_base=settings.retry_base,
-                jitter=settings.jitter,
-                rates=self._limits,
-                breaker=Breaker(failures=failures, rest=rest, error_share=share),
-                slots=64,
-                keep_path=settings.state / "sessions.json",
-            ),
-            sources=_sources(self._catalog, settings),
-            credentials=settings.current_credentials,
-            clock=self._clock,
-            emit=self.on_event,
+        return NetOptions(
+            gate_path=settings.state / "gate.db",
+            archive_dir=settings.archive,
+            home=settings.home,
+            reroute=settings.sandbox,
+            connect_timeout=settings.connect_timeout,
+            total_timeout=settings.timeout,
+            retry_base=settings.retry_base,
+            jitter=settings.jitter,
+            rates=self._limits,
+            breaker=Breaker(failures=failures, rest=rest, error_share=share),
+            keep_path=settings.state / "sessions.json",
         )
 
 

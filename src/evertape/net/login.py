@@ -103,7 +103,8 @@ class Logins:
         for _ in range(STEPS):
             step = source.login(replace(state, now=self._clock.real_now()))
             if isinstance(step, Session):
-                await asyncio.to_thread(self._keep.write, source.name, step.kept)
+                until = {"person_by": step.person_by.isoformat()} if step.person_by else {}
+                await asyncio.to_thread(self._keep.write, source.name, {**step.kept, **until})
                 self._held[source.name] = step
                 return step
             if isinstance(step, Send):

@@ -54,19 +54,10 @@ class NetOptions:
     keep_path: Path | None = None
 
 
-def build(
-    options: NetOptions,
-    *,
-    sources: Mapping[str, Source],
-    credentials: Callable[[], Mapping[str, str]],
-    clock: Clock,
-    emit: Emit = lambda _event: None,
-) -> Archive:
-    """The whole stack. Nothing is opened before the first call.
-
-    Args:
-        credentials: by environment name; asked each time, so that a changed key is used at once.
-    """
+def gated(
+    options: NetOptions, *, sources: Mapping[str, Source], clock: Clock, emit: Emit = lambda _event: None
+) -> Gate:
+    """The wire behind its gate: what a login is sent through."""
     http = Http(
         clock,
         connect_timeout=options.connect_timeout,
@@ -80,7 +71,23 @@ def build(
     gate_options = GateOptions(
         path=options.gate_path, rates=options.rates, reroute=options.reroute, breaker=options.breaker
     )
-    gate = Gate(http, sources, clock, emit, gate_options)
+    return Gate(http, sources, clock, emit, gate_options)
+
+
+def build(
+    options: NetOptions,
+    *,
+    sources: Mapping[str, Source],
+    credentials: Callable[[], Mapping[str, str]],
+    clock: Clock,
+    emit: Emit = lambda _event: None,
+) -> Archive:
+    """The whole stack. Nothing is opened before the first call.
+
+    Args:
+        credentials: by environment name; asked each time, so that a changed key is used at once.
+    """
+    gate = gated(options, sources=sources, clock=clock, emit=emit)
     shelf = Shelf(options.archive_dir, options.keep) if options.archive_dir else None
     logins = Logins(gate, credentials, clock, Keep(options.keep_path))
     session = Session(gate, sources, credentials, logins, shelf.validators if shelf else None)
