@@ -12,6 +12,7 @@ import msgspec
 _T = TypeVar("_T")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _BARE = re.compile(rb"([:\[,]\s*)(-?(?:NaN|Infinity))\b")
+_MARKS = re.compile(r"[^A-Z0-9]")
 Number = float | str | None
 """A number as some vendors send it: a JSON number, the same in quotation marks, or "NaN"."""
 
@@ -46,17 +47,20 @@ def number(value: Number, error: type[ValueError]) -> float | None:
         raise error(f"{value!r} is no number") from fault
 
 
-def finite(value: Number, error: type[ValueError]) -> float | None:
-    """A number from either spelling. Raises `error` for anything else, NaN and infinities included."""
+def known(value: Number, error: type[ValueError]) -> float | None:
+    """A finite number from either spelling; None for NaN and infinities. Raises `error` for others."""
     found = number(value, error)
-    if found is not None and not math.isfinite(found):
-        raise error(f"{value!r} is no price or volume")
-    return found
+    return found if found is not None and math.isfinite(found) else None
 
 
 def price(value: float | None) -> float | None:
     """A price above zero; None for what vendors send where they know none (0, -999, NaN)."""
     return value if value is not None and 0 < value < math.inf else None
+
+
+def same_symbol(one: str, other: str) -> bool:
+    """Whether two vendors' spellings name one symbol: BRK/B and BRK-B, $SPX and _SPX."""
+    return _MARKS.sub("", one.upper()) == _MARKS.sub("", other.upper())
 
 
 def instant(milliseconds: float | None, error: type[ValueError]) -> datetime | None:

@@ -6,7 +6,6 @@ not documented; no limit is published either, so that the one held here is a cau
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from evertape.clock import new_york_date
@@ -14,6 +13,7 @@ from evertape.datasets import options, universe
 from evertape.errors import Malformed
 from evertape.formats.cboe import cboe_symbol, read_chain
 from evertape.formats.chains import MalformedChain
+from evertape.formats.typed import same_symbol
 from evertape.model.call import Call, Reply
 from evertape.model.feed import Feed, Limit, Page, Refusal, Source
 from evertape.model.unit import Holding, Standing
@@ -75,14 +75,9 @@ def read(reply: Reply, held: Mapping[str, Holding]) -> Iterator[Page]:
         chain = read_chain(reply.body, lambda there: options.nearest(there, unit.extent, day))
     except MalformedChain as error:
         raise Malformed(f"{reply.call.url}: {error}") from error
-    if chain.symbol and _letters(chain.symbol) != _letters(symbol):
+    if chain.symbol and not same_symbol(chain.symbol, symbol):
         raise Malformed(f"{reply.call.url} holds the options of {chain.symbol}, not of {symbol}")
     yield page_of_chains(unit, (chain,), reply, held.get(unit.key))
-
-
-def _letters(symbol: str) -> str:
-    """A symbol without the marks that every vendor sets differently."""
-    return re.sub(r"[^A-Z0-9]", "", symbol.upper())
 
 
 SOURCE = Source(
