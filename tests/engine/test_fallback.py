@@ -175,7 +175,7 @@ class World:
 
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[Callable[..., World]]:
-    stores = []
+    stores: list[SqliteStore] = []
 
     def made(**says: Mapping[str, str | SourceError | list[str | SourceError]]) -> World:
         store = SqliteStore(tmp_path / f"{len(stores)}.db")

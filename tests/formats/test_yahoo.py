@@ -144,7 +144,12 @@ def apple(**more: Any) -> bytes:
         "dividends": {str(stamps[0]): {"amount": 0.205, "date": stamps[0]}},
         "splits": {str(stamps[2]): {"date": stamps[2], "numerator": 4, "denominator": 1}},
     }
-    meta = {"symbol": "AAPL", "currency": "USD", "gmtoffset": -18000, "exchangeTimezoneName": "America/New_York"}
+    meta = {
+        "symbol": "AAPL",
+        "currency": "USD",
+        "gmtoffset": -18000,
+        "exchangeTimezoneName": "America/New_York",
+    }
     result = {"meta": meta, "timestamp": stamps, "events": events, "indicators": {"quote": [quote]}, **more}
     return json.dumps({"chart": {"result": [result], "error": None}}).encode()
 
@@ -236,7 +241,11 @@ def test_a_body_that_is_no_chart_is_malformed(broken: bytes) -> None:
 def test_a_spark_is_read_by_symbol_in_any_order() -> None:
     def told(symbol: str, close: list[float | None]) -> dict[str, Any]:
         stamps = [int(datetime(2025, 6, day, 13, 30, tzinfo=UTC).timestamp()) for day in (20, 23, 24)]
-        response = {"meta": {"symbol": symbol}, "timestamp": stamps, "indicators": {"quote": [{"close": close}]}}
+        response = {
+            "meta": {"symbol": symbol},
+            "timestamp": stamps,
+            "indicators": {"quote": [{"close": close}]},
+        }
         return {"symbol": symbol, "response": [response]}
 
     result = [told("MSFT", [477.4, 486.0, 490.0]), told("AAPL", [201.0, None, 200.0])]
@@ -247,7 +256,9 @@ def test_a_spark_is_read_by_symbol_in_any_order() -> None:
     ]  # fmt: skip
     assert not found["AAPL"].tells_splits
     with pytest.raises(MalformedPrices):
-        yahoo.read_spark(b'{"spark":{"result":null,"error":{"code":"Bad Request"}}}', closed=CLOSED, basis=CLOSED)
+        yahoo.read_spark(
+            b'{"spark":{"result":null,"error":{"code":"Bad Request"}}}', closed=CLOSED, basis=CLOSED
+        )
 
 
 def contracts_of(told: Any) -> list[dict[str, Any]]:
@@ -326,7 +337,9 @@ def test_quotes_are_the_files(recorded: dict[str, Recording]) -> None:
     assert found["quote-ADH"]["ADH"][:2] == ("ADH", None)
     for name, quotes in found.items():
         told = {each["symbol"]: each for each in recorded[name].told["quoteResponse"]["result"]}
-        assert {s: q.price for s, q in quotes.items()} == {s: q.get("regularMarketPrice") for s, q in told.items()}
+        assert {s: q.price for s, q in quotes.items()} == {
+            s: q.get("regularMarketPrice") for s, q in told.items()
+        }
 
 
 def test_a_quote_that_yahoo_leaves_out_is_not_there() -> None:
@@ -339,7 +352,10 @@ def test_a_quote_that_yahoo_leaves_out_is_not_there() -> None:
     ("body", "known"),
     [
         (b'{"optionChain":{"result":[],"error":null}}', False),
-        (b'{"optionChain":{"result":null,"error":{"code":"Not Found","description":"No data found"}}}', False),
+        (
+            b'{"optionChain":{"result":null,"error":{"code":"Not Found","description":"No data found"}}}',
+            False,
+        ),
         (b'{"optionChain":{"result":[{"underlyingSymbol":"ADH","options":[]}],"error":null}}', True),
     ],
 )

@@ -40,7 +40,11 @@ def of_host(shared: Path, host: str) -> dict[str, Recording]:
         told = json.loads(line)
         if not told["file"].startswith(f"{host}/"):
             continue
-        at = parsedate_to_datetime(told["recorded"]) if told["recorded"] else datetime(2026, 7, 10, 1, tzinfo=UTC)
+        at = (
+            parsedate_to_datetime(told["recorded"])
+            if told["recorded"]
+            else datetime(2026, 7, 10, 1, tzinfo=UTC)
+        )
         name = told["file"].removeprefix(f"{host}/").removesuffix(".gz")
         body = gzip.decompress((folder / told["file"]).read_bytes())
         found[name] = Recording(name, told["url"], told["status"] or 200, at, body)

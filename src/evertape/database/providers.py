@@ -53,9 +53,7 @@ def providers(db: Database) -> list[RateLimit]:
     return found
 
 
-def _rows(
-    source: Source, health: Health, rest: float, credentials: str, now: datetime
-) -> list[RateLimit]:
+def _rows(source: Source, health: Health, rest: float, credentials: str, now: datetime) -> list[RateLimit]:
     open_ = health.circuit.state != "closed"
     return [
         RateLimit(
@@ -82,9 +80,7 @@ def _instant(seconds: float) -> datetime:
     return datetime.fromtimestamp(round(seconds), UTC)
 
 
-def _credentials(
-    source: Source, given: Mapping[str, str], kept: Mapping[str, str], now: datetime
-) -> str:
+def _credentials(source: Source, given: Mapping[str, str], kept: Mapping[str, str], now: datetime) -> str:
     """What of its credentials is there; of a login that a person must renew, until when it holds."""
     if source.credentials and not source.has_credentials(given):
         names = (" and " if source.all_of else " or ").join(source.credentials)
@@ -152,7 +148,8 @@ async def _asked(db: Database, transport: Transport, feed: Feed, key: str, day: 
         dataset=feed.dataset, key=key, label=key.partition(":")[0], level=Freshness.MISSING, unit=unit
     )
     calls = deque(replace(call, patient=False, archive=False) for call in feed.ask([standing]))
-    began, rows, requests, notes = db.clock.instant(), 0, 0, []
+    began, rows, requests = db.clock.instant(), 0, 0
+    notes: list[str] = []
     try:
         while calls:
             reply = await transport.send(calls.popleft())

@@ -66,7 +66,7 @@ class Reply:
         at: when the headers arrived, aware UTC, on the clock that may be pretended.
         attempts: requests sent for it.
         elapsed: seconds on the wire of the last attempt.
-        origin: "wire", "archive" or "held".
+        origin: "wire", "archive", "held" or "file".
         path: the file that a call with `into` filled; its body is empty then, and content-length in
             the headers is the file's. Status 304 says that the file lay there and is still right.
     """

@@ -11,6 +11,7 @@ from evertape.model.events import Emit
 from evertape.model.feed import Source
 from evertape.net.archive import Archive, Shelf
 from evertape.net.decision import Breaker
+from evertape.net.files import Files
 from evertape.net.gate import Gate, GateOptions
 from evertape.net.http import Http
 from evertape.net.login import Keep, Logins
@@ -97,4 +98,4 @@ def build(
         retry_after_cap=options.retry_after_cap,
         patience=options.patience,
     )
-    return Archive(Retry(session, clock, emit, retry_options), shelf)
+    return Archive(Files(Retry(session, clock, emit, retry_options), clock), shelf)
