@@ -80,8 +80,8 @@ def read_bars(body: bytes) -> Iterator[Bar]:
     for row in rows:
         named = {str(name).strip().lower(): value for name, value in row.items()}
         cells = [named[name].strip() for name in COLUMNS]
-        numbers = [float(cell) if cell else None for cell in cells]
-        yield Bar(date.fromisoformat(named["date"].strip()), *numbers)
+        first, high, low, last, volume = (float(cell) if cell else None for cell in cells)
+        yield Bar(date.fromisoformat(named["date"].strip()), first, high, low, last, volume)
 
 
 def refusal(_reply: Reply) -> Refusal | None:

@@ -9,11 +9,12 @@ from pathlib import Path
 from evertape.clock import Clock
 from evertape.model.events import Emit
 from evertape.model.feed import Source
+from evertape.net import browser
 from evertape.net.archive import Archive, Shelf
 from evertape.net.decision import Breaker
 from evertape.net.files import Files
 from evertape.net.gate import Gate, GateOptions
-from evertape.net.http import Http
+from evertape.net.http import Http, Wire
 from evertape.net.login import Keep, Logins
 from evertape.net.retry import Retry, RetryOptions
 from evertape.net.session import Session
@@ -72,7 +73,14 @@ def gated(
     gate_options = GateOptions(
         path=options.gate_path, rates=options.rates, reroute=options.reroute, breaker=options.breaker
     )
-    return Gate(http, sources, clock, emit, gate_options)
+    wants = [name for name, source in sources.items() if source.browser]
+    wire: Wire = http
+    if wants and options.reroute is None and browser.is_there():
+        shaken = browser.Browser(
+            clock, connect_timeout=options.connect_timeout, total_timeout=options.total_timeout
+        )
+        wire = browser.ByHost(http, shaken, wants)
+    return Gate(wire, sources, clock, emit, gate_options)
 
 
 def build(
