@@ -46,7 +46,7 @@ def refusal(reply: Reply) -> Refusal | None:
     """
     head = reply.body[:4096].lstrip().lower()
     if reply.status == 429 or head.startswith((b"too many requests", b"edge: too many requests")):
-        reason = "Yahoo says: Too Many Requests; it also says so to programs that it does not like"
+        reason = "Yahoo says: Too Many Requests; it says so to all but browsers: pip install evertape[yahoo]"
         return Refusal(kind="throttled", reason=reason, retry_after=_retry_after(reply))
     if urlsplit(reply.call.url).hostname == "fc.yahoo.com":
         return None
@@ -230,6 +230,7 @@ SOURCE = Source(
     limits=(Limit(count=30, seconds=60.0, page=_OBSERVED), Limit(count=2000, seconds=3600.0, page=_OBSERVED)),
     refusal=refusal,
     login=login,
+    browser=True,
     headers=lambda _credentials: _AGENT,
 )
 FEEDS = (
