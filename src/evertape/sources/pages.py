@@ -11,6 +11,8 @@ from evertape.model.feed import Page
 from evertape.model.records import Batch
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from evertape.formats.bars import Series
     from evertape.formats.chains import Chain
     from evertape.model.call import Reply
@@ -18,14 +20,26 @@ if TYPE_CHECKING:
     from evertape.model.unit import Holding, Unit
 
 
-def page_of_chains(unit: Unit, chains: Sequence[Chain], reply: Reply, was: Holding | None) -> Page:
-    """One snapshot from all answers about a unit; `reply` is the last of them.
+def page_of_chains(
+    unit: Unit,
+    chains: Sequence[Chain],
+    reply: Reply,
+    was: Holding | None,
+    at: datetime | None = None,
+    size: int | None = None,
+) -> Page:
+    """One snapshot from all answers about a unit, or a part of it; `reply` is the last of them.
 
     Quotes without a finite price of the underlying are kept, their returns are null.
+
+    Args:
+        at: the snapshot's time where it is not this reply's.
+        size: bytes on the wire of all answers where there were several.
     """
-    read = options.settle(unit, chains, reply.call.source, reply.at, was, reply.wire or None)
+    taken, wire = at or reply.at, size or reply.wire or None
+    read = options.settle(unit, chains, reply.call.source, taken, was, wire)
     return Page(
-        batches=_batches((options.OptionQuote, read.quotes), (Finding, read.findings)),
+        batches=batches((options.OptionQuote, read.quotes), (Finding, read.findings)),
         settled=(read.holding,),
     )
 
@@ -35,7 +49,7 @@ def page_of_series(unit: Unit, series: Series, reply: Reply, was: Holding | None
     answer = prices.Answer(unit=unit, series=series, source=reply.call.source, at=reply.at, size=size)
     read = prices.settle(answer, was)
     return Page(
-        batches=_batches(
+        batches=batches(
             (prices.DailyPrice, read.bars), (prices.CorporateAction, read.actions), (Finding, read.findings)
         ),
         settled=(read.holding,) if read.holding is not None else (),
@@ -43,5 +57,6 @@ def page_of_series(unit: Unit, series: Series, reply: Reply, was: Holding | None
     )
 
 
-def _batches(*told: tuple[type[Record], Sequence[Row]]) -> tuple[Batch, ...]:
+def batches(*told: tuple[type[Record], Sequence[Row]]) -> tuple[Batch, ...]:
+    """Of each record that there are rows of."""
     return tuple(Batch(record=record, rows=rows) for record, rows in told if rows)

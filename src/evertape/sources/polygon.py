@@ -20,8 +20,9 @@ from evertape.formats.bars import Bar, MalformedPrices, Series
 from evertape.formats.chains import Chain, MalformedChain
 from evertape.model.call import Call, Reply
 from evertape.model.feed import Feed, Limit, Page, Refusal, Source
-from evertape.model.records import Batch, Record, Row
+from evertape.model.records import Row
 from evertape.model.unit import Holding, Outcome, Span, Standing, Unit
+from evertape.sources.pages import batches, page_of_chains
 
 _BASE = "https://api.polygon.io"
 _KEYS = ("POLYGON_API_KEY", "MASSIVE_API_KEY")
@@ -239,11 +240,8 @@ def read_options(reply: Reply, held: Mapping[str, Holding]) -> Iterator[Page]:
         yield Page(calls=calls)
         return
     chain = Chain(symbol=page.symbol, price=page.price, priced_at=page.priced_at, quotes=quotes)
-    read = options.settle(
-        unit, [chain], "polygon", datetime.fromisoformat(at), held.get(unit.key), reply.wire or None
-    )
-    batches = _batches((options.OptionQuote, read.quotes), (quality.Finding, read.findings))
-    yield Page(batches=batches, settled=(read.holding,), calls=calls)
+    page_ = page_of_chains(unit, [chain], reply, held.get(unit.key), datetime.fromisoformat(at))
+    yield replace(page_, calls=calls)
 
 
 def _listing(reply: Reply, price: float | None) -> Call:
@@ -313,8 +311,8 @@ def _settled(
         notes += read.notes
         if read.holding is not None:
             holdings.append(read.holding)
-    batches = _batches((prices.DailyPrice, bars), (quality.Finding, findings))
-    return Page(batches=batches, settled=tuple(holdings), calls=calls, notes=tuple(notes))
+    found_ = batches((prices.DailyPrice, bars), (quality.Finding, findings))
+    return Page(batches=found_, settled=tuple(holdings), calls=calls, notes=tuple(notes))
 
 
 def _actions(reply: Reply) -> Page:
@@ -332,7 +330,7 @@ def _actions(reply: Reply) -> Page:
         for day, amount, currency in found.dividends.get(ticker, ()):
             rows.append((idents[ticker], day, "dividend", "polygon", None, None, amount, currency, reply.at))
     calls = (replace(reply.call, url=f"{_BASE}{found.further}"),) if found.further else ()
-    return Page(batches=_batches((prices.CorporateAction, rows)), calls=calls)
+    return Page(batches=batches((prices.CorporateAction, rows)), calls=calls)
 
 
 def _ticker(unit: Unit) -> str:
@@ -350,10 +348,6 @@ def _url(path: str, **asked: object) -> str:
 def _child(reply: Reply, path: str, **asked: object) -> Call:
     """A call that the reader of this answer needs in turn, for the same units."""
     return replace(reply.call, url=_url(path, **asked), size=None, carried=(), expected=1)
-
-
-def _batches(*filled: tuple[type[Record], Sequence[Row]]) -> tuple[Batch, ...]:
-    return tuple(Batch(record=record, rows=rows) for record, rows in filled if rows)
 
 
 SOURCE = Source(

@@ -14,7 +14,7 @@ from datetime import UTC, date, datetime, time
 from urllib.parse import quote, urlsplit
 
 from evertape.clock import NEW_YORK, new_york_date
-from evertape.datasets import options, prices, quality, universe
+from evertape.datasets import options, universe
 from evertape.errors import Denied, Malformed, Throttled, Transient
 from evertape.formats import sessions, yahoo
 from evertape.formats.bars import MalformedPrices
@@ -22,8 +22,8 @@ from evertape.formats.chains import MalformedChain
 from evertape.model.call import Call, Reply
 from evertape.model.feed import Feed, Limit, Page, Refusal, Source
 from evertape.model.login import LoginState, Send, Session, Step
-from evertape.model.records import Batch, Record, Row
 from evertape.model.unit import Holding, Standing
+from evertape.sources.pages import page_of_chains, page_of_series
 
 _Q1 = "https://query1.finance.yahoo.com"
 _Q2 = "https://query2.finance.yahoo.com"
@@ -132,15 +132,7 @@ def read_chart(reply: Reply, held: Mapping[str, Holding]) -> Iterator[Page]:
         yield Page(notes=(f"{symbol}: unknown to Yahoo",))
         return
     _meant(series.symbol, symbol, reply)
-    answer = prices.Answer(unit=unit, series=series, source="yahoo", at=reply.at, size=reply.wire or None)
-    read = prices.settle(answer, held.get(unit.key))
-    batches = _batches(
-        (prices.DailyPrice, read.bars),
-        (prices.CorporateAction, read.actions),
-        (quality.Finding, read.findings),
-    )
-    settled = (read.holding,) if read.holding is not None else ()
-    yield Page(batches=batches, settled=settled, notes=read.notes)
+    yield page_of_series(unit, series, reply, held.get(unit.key), reply.wire or None)
 
 
 def ask_options(standings: Sequence[Standing]) -> Sequence[Call]:
@@ -200,11 +192,8 @@ def read_options(reply: Reply, held: Mapping[str, Holding]) -> Iterator[Page]:
     if not quotes and (wanted or reply.call.carried):
         yield Page(calls=calls)
         return
-    read = options.settle(
-        unit, [replace(chain, quotes=quotes)], "yahoo", at, held.get(unit.key), size or None
-    )
-    batches = _batches((options.OptionQuote, read.quotes), (quality.Finding, read.findings))
-    yield Page(batches=batches, settled=(read.holding,), calls=calls)
+    page = page_of_chains(unit, [replace(chain, quotes=quotes)], reply, held.get(unit.key), at, size)
+    yield replace(page, calls=calls)
 
 
 def _next(call: Call, expiration: str, carried: tuple[str, ...]) -> Call:
@@ -218,10 +207,6 @@ def _meant(told: str, asked: str, reply: Reply) -> None:
     """Raises Malformed where the answer is about another symbol."""
     if told.upper() != asked.upper():
         raise Malformed(f"{reply.call.url} answers for {told!r} and not for {asked}")
-
-
-def _batches(*filled: tuple[type[Record], Sequence[Row]]) -> tuple[Batch, ...]:
-    return tuple(Batch(record=record, rows=rows) for record, rows in filled if rows)
 
 
 SOURCE = Source(
