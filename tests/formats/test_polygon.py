@@ -101,6 +101,12 @@ def test_figures_of_recorded_bars(recorded: dict[str, Recording]) -> None:
     }
 
 
+def test_a_bars_day_is_the_new_york_date_of_its_stamp() -> None:
+    stamp = int(datetime(2026, 7, 9, 2, 0, tzinfo=UTC).timestamp() * 1000)
+    body = json.dumps({"status": "OK", "ticker": "A", "results": [{"t": stamp, "c": 1.0}]}).encode()
+    assert [bar.day for bar in polygon.read_aggregates(body).bars["A"]] == [date(2026, 7, 8)]
+
+
 @pytest.mark.shared
 def test_splits_are_the_files(recorded: dict[str, Recording]) -> None:
     told = recorded["v3_reference_splits.json"].told["results"]
