@@ -6,34 +6,35 @@ that is not covered, and a covered span whose bars are fewer than the source sen
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
-import msgspec
-
+from evertape.clock import new_york_date
 from evertape.datasets import universe
+from evertape.datasets.price_marks import HOLES, Mark, mark_of, marked
 from evertape.formats import sessions
-from evertape.formats.bars import Bar, Series, as_traded, rescaled
+from evertape.formats.bar_doubts import Doubt, moves, out_of_range, sound
+from evertape.formats.bars import Bar, Series, Split, as_traded, factor, rescaled
 from evertape.model.dataset import Asked, Dataset, Evidence, Wanted
 from evertape.model.feed import Backoff
 from evertape.model.records import Record, Row, column
 from evertape.model.unit import Freshness, Holding, Outcome, Span, Standing, Unit
 
+__all__ = [
+    "DATASET", "HOLES", "NAME", "Answer", "CorporateAction", "DailyPrice", "Mark", "Read", "due", "mark_of",
+    "settle",
+]  # fmt: skip
+
 NAME = "prices"
 RECENT_SESSIONS = 2
 """Up to so many sessions behind counts as current; more is stale."""
 VERY_STALE = timedelta(days=7)
-HOLES = 3
-"""A session without a bar between two with one is asked for so often, then taken for one without trades."""
-SAME = 0.005
-"""Two closes of one session that differ by less than this share are the same price."""
-RECENT_CLOSES = 21
-RECENT_HOLES = 20
-LEAST_MOVES = 10
-DEVIATIONS = 3.0
+SAME, CENT = 0.005, 0.0051
+"""Two closes of one session that differ by less than this share, or by a rounding to cents, are the same."""
+LEAST_SPLIT = 0.04
+"""No split changes a price by less: the smallest in use is 21 for 20."""
 ABSENCE = Backoff(first=timedelta(days=1), most=timedelta(days=30), strikes=1_000_000)
 """A symbol that no source knows is asked for again after a day, then two, four, up to thirty."""
 
@@ -74,30 +75,15 @@ class CorporateAction(Record):
     source: str = column("the source that told it")
     numerator: float | None = column("of a split: shares after it ...", unit="shares")
     denominator: float | None = column("... for so many before it", unit="shares")
-    amount: float | None = column("of a dividend: cash a share as it was paid", unit="currency a share")
+    amount: float | None = column(
+        "of a dividend: cash a share as it was paid, see split_basis", unit="currency a share"
+    )
     currency: str | None = column("of the dividend; null where the source names none")
+    split_basis: date | None = column(
+        "the dividend is for a share as of this day, since the source adjusts for splits and does not tell "
+        "them; null: as it was paid"
+    )
     fetched_at: datetime = column("when the source answered, UTC")
-
-
-class Mark(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What a holding remembers of a listing's bars, so that lost rows and rewrites are noticed.
-
-    `n` sessions with a bar in the covered span; the latest `closes` as traded, the last of them on `last`;
-    `holes`: sessions inside the span that had no bar, and how often they were looked for.
-    """
-
-    n: int = 0
-    last: date | None = None
-    closes: tuple[float, ...] = ()
-    holes: dict[str, int] = {}
-
-
-_MARK = msgspec.json.Decoder(Mark)
-
-
-def mark_of(holding: Holding | None) -> Mark:
-    """What the holding remembers; an empty mark where there is none."""
-    return _MARK.decode(holding.mark) if holding is not None and holding.mark else Mark()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,19 +93,12 @@ class _Seen:
     held: Holding | None
     bars: int
 
-    @property
-    def span(self) -> Span | None:
-        return self.held.unit.span if self.held else None
-
 
 def due(evidence: Evidence, asked: Asked, now: datetime) -> Sequence[Standing]:
     """One standing a listing: the sessions since `asked.since` that no source has answered for."""
-    closed = sessions.last_closed(now)
-    last = closed if asked.until is None else min(closed, sessions.on_or_before(asked.until))
-    first = sessions.on_or_after(asked.since)
+    wanted = _wanted(asked, now)
     held = evidence.holdings.get(NAME, {})
     counts = {row[0]: row[-1] for row in evidence.rows.get(DailyPrice.table, ())}
-    wanted = Span(first, last) if first <= last else None
     return [
         _standing(
             key, symbol, _Seen(held=held.get(key), bars=counts.get(universe.ident_of(key), 0)), wanted, now
@@ -128,54 +107,63 @@ def due(evidence: Evidence, asked: Asked, now: datetime) -> Sequence[Standing]:
     ]
 
 
+def _wanted(asked: Asked, now: datetime) -> Span | None:
+    last = sessions.last_closed(now)
+    days = sessions.between(asked.since, last if asked.until is None else min(last, asked.until))
+    return Span(days[0], days[-1]) if days else None
+
+
 def _standing(key: str, symbol: str, seen: _Seen, wanted: Span | None, now: datetime) -> Standing:
     standing = Standing(dataset=NAME, key=key, label=symbol, level=Freshness.FRESH)
     if wanted is None:
         return standing
     held = seen.held
-    if held is not None and held.outcome is not Outcome.SETTLED:
-        waiting = held.not_before is not None and now < held.not_before
-        unit = None if waiting else Unit(NAME, key, wanted)
-        return replace(standing, level=Freshness.PENDING, reason=held.note, unit=unit)
-    if seen.span is None:
-        return replace(
-            standing, level=Freshness.MISSING, unit=Unit(NAME, key, wanted), reason="never fetched"
-        )
-    return _covered(standing, seen, seen.span, wanted)
+    if held is not None and held.outcome is Outcome.SETTLED and held.unit.span is not None:
+        return _covered(standing, seen, held.unit.span, wanted, now)
+    missing = replace(
+        standing, level=Freshness.MISSING, missing=sessions.count(wanted.start, wanted.end),
+        unit=Unit(NAME, key, wanted), reason="never fetched",
+    )  # fmt: skip
+    if held is None or held.outcome is Outcome.SETTLED:
+        return missing
+    waiting = held.not_before is not None and now < held.not_before
+    unit = None if waiting else missing.unit
+    return replace(missing, level=Freshness.PENDING, reason=held.note, unit=unit)
 
 
-def _covered(standing: Standing, seen: _Seen, covered: Span, wanted: Span) -> Standing:
-    """The part of `wanted` that is not covered, with what was lost or skipped inside of it."""
+def _covered(standing: Standing, seen: _Seen, covered: Span, wanted: Span, now: datetime) -> Standing:
+    """The part of `wanted` that is not covered, with what was lost or skipped inside of it.
+
+    One span is asked for, so that the covered one stays in one piece: what lies between its parts is
+    asked for too.
+    """
+    assert seen.held is not None
     mark = mark_of(seen.held)
-    again = sorted(date.fromisoformat(day) for day, strikes in mark.holes.items() if strikes < HOLES)
-    edges = []
+    parts = []
     if wanted.start < covered.start:
-        edges += [wanted.start, sessions.before(covered.start)]
+        parts.append(Span(wanted.start, sessions.before(covered.start)))
     if wanted.end > covered.end:
-        edges += [sessions.after(covered.end), wanted.end]
-    lost = seen.bars < mark.n
-    if lost:
-        edges += [covered.start, covered.end]
-    edges += [day for day in again if wanted.start <= day <= wanted.end]
-    if not edges:
+        parts.append(Span(sessions.after(covered.end), wanted.end))
+    again = mark.again(wanted, now - seen.held.checked_at) if mark.holes else []
+    lost = max(0, mark.n - seen.bars)
+    if not parts and not again and not lost:
         return standing
-    span = Span(min(edges), max(edges))
-    missing = sessions.count(span.start, span.end) if not lost else mark.n - seen.bars
-    behind = max(0, sessions.count(covered.end, wanted.end) - 1)
-    reason = f"{mark.n - seen.bars} bars are missing in what is covered" if lost else f"{missing} sessions"
+    missing = sum(sessions.count(part.start, part.end) for part in parts) + len(again) + lost
+    parts += [Span(day, day) for day in again] + ([covered] if lost else [])
+    span = Span(min(part.start for part in parts), max(part.end for part in parts))
+    reached = mark.reaches(covered) if mark.holes else covered.end
+    behind = max(0, sessions.count(reached, wanted.end) - 1)
     level = _level(behind, (wanted.end - covered.end).days)
     if level is Freshness.FRESH and (lost or wanted.start < covered.start):
         level = Freshness.STALE
-    overlap = (mark.last.isoformat(),) if mark.last and not lost and span.start > mark.last else ()
-    days = (wanted.end - covered.end).days if level.stale else None
     return replace(
         standing,
         level=level,
-        days=days,
+        days=(wanted.end - covered.end).days if level.stale else None,
         missing=missing,
         unit=Unit(NAME, standing.key, span),
-        reason=reason,
-        evidence=overlap,
+        reason=f"{lost} bars are missing in what is covered" if lost else f"{missing} sessions",
+        evidence=(mark.last.isoformat(),) if mark.last and span.start > mark.last else (),
     )
 
 
@@ -216,151 +204,147 @@ def settle(answer: Answer, was: Holding | None) -> Read:
     that is held already comes out at another price by exactly a known split, the source has rewritten its
     history on another basis than it says: its bars before that split are put right by the ratio, and a
     note says so. Where nothing explains the other price the unit is left unsettled, so that the next
-    source is asked; its rows are kept.
+    source is asked; its rows are kept. So it is where the answer does not adjoin what is covered.
+
+    Raises ValueError for a unit without a span.
     """
-    symbol, cik = universe.split_listing(answer.unit.key)
     span = answer.unit.span
     if span is None:
         raise ValueError(f"{answer.unit.key} was asked for without days")
-    mark = mark_of(was)
-    traded, notes, explained = _on_basis(as_traded(answer.series), mark, symbol)
-    bars = [bar for bar in traded.bars if span.start <= bar.day <= span.end and not bar.empty]
+    symbol, cik = universe.split_listing(answer.unit.key)
+    ident, mark = universe.listing_id(symbol, cik), mark_of(was)
+    traded, note, doubts = _on_basis(as_traded(answer.series), mark)
+    explained = not any(doubt.check == "bar_basis" for doubt in doubts)
+    bars, more = _sound([bar for bar in traded.bars if span.start <= bar.day <= span.end])
+    fresh = explained and mark.last is not None and bool(bars) and bars[0].day > mark.last
+    before = (mark.closes, mark.last) if fresh else ((), None)
+    doubts += [*more, *moves(*before, bars, traded.splits)]
     covered = was.unit.span if was is not None and was.outcome is Outcome.SETTLED else None
-    strikes = was.strikes + 1 if was is not None and covered is None else 1
-    nothing = covered is None and not bars
-    ident = universe.listing_id(symbol, cik)
-    basis = traded.basis if traded.adjusted else None
-    holding = Holding(
-        unit=replace(answer.unit, span=_hull(covered, span)),
-        outcome=Outcome.NOTHING if nothing else Outcome.SETTLED,
+    apart = covered is not None and not _adjoins(covered, span)
+    notes = [note, f"{span.start} to {span.end} does not adjoin what is covered" if apart else ""]
+    if covered is not None and span.covers(covered) and len(bars) < mark.n:
+        notes.append(f"{len(bars)} bars came where {mark.n} had been")
+    holding = _holding(answer, was, covered, marked(mark, covered, span, bars, traded.splits))
+    basis = _basis(traded, answer.at)
+    return Read(
+        bars=tuple((ident, bar.day, answer.source, *bar[1:], basis, answer.at) for bar in bars),
+        actions=tuple(_actions(ident, traded, answer)),
+        findings=tuple(_finding(symbol, cik, doubt, answer.at) for doubt in doubts),
+        holding=holding if explained and not apart else None,
+        notes=tuple(f"{symbol}: {said}" for said in notes if said),
+    )
+
+
+def _sound(sent: Sequence[Bar]) -> tuple[list[Bar], list[Doubt]]:
+    """The bars that have a close, one for each session, in order, and the doubts about all that was sent."""
+    bars: dict[date, Bar] = {}
+    doubts: list[Doubt] = []
+    for raw in sorted(sent, key=lambda bar: bar.day):
+        bar, wrong = sound(raw)
+        doubts += [*wrong, *out_of_range(bar)]
+        if bar.empty:
+            continue
+        if sessions.is_session(bar.day):
+            bars[bar.day] = bar
+        else:
+            doubts.append(Doubt("bar_day", bar.day, "day", "hard", "a bar was sent; there was no session"))
+    return list(bars.values()), doubts
+
+
+def _adjoins(covered: Span, span: Span) -> bool:
+    """Whether no session lies between the two."""
+    low, high = (covered, span) if covered.start <= span.start else (span, covered)
+    return sessions.count(low.end, high.start) <= sessions.is_session(low.end) + sessions.is_session(
+        high.start
+    )
+
+
+def _holding(answer: Answer, was: Holding | None, covered: Span | None, mark: Mark) -> Holding:
+    span = answer.unit.span
+    assert span is not None
+    if covered is None and not mark.n:
+        strikes = was.strikes + 1 if was is not None else 1
+        return Holding(
+            unit=answer.unit,
+            outcome=Outcome.NOTHING,
+            checked_at=answer.at,
+            source=answer.source,
+            strikes=strikes,
+            not_before=ABSENCE.not_before(answer.at, strikes),
+            size=answer.size,
+            note=f"no prices from {answer.source}",
+        )
+    if covered is not None:
+        span = Span(min(covered.start, span.start), max(covered.end, span.end))
+    return Holding(
+        unit=replace(answer.unit, span=span),
+        outcome=Outcome.SETTLED,
         checked_at=answer.at,
         source=answer.source,
-        strikes=strikes if nothing else 0,
-        not_before=ABSENCE.not_before(answer.at, strikes) if nothing else None,
         size=answer.size,
-        mark="" if nothing else msgspec.json.encode(_marked(mark, covered, span, bars)).decode(),
-        note=f"no prices from {answer.source}" if nothing else "",
-    )
-    return Read(
-        bars=tuple((ident, b.day, answer.source, *b[1:], basis, answer.at) for b in bars),
-        actions=tuple(_actions(ident, traded, answer)),
-        findings=tuple(_findings(symbol, cik, bars, mark, traded, answer.at)),
-        holding=holding if explained else None,
-        notes=notes,
+        mark=mark.text(),
     )
 
 
-def _hull(covered: Span | None, span: Span) -> Span:
-    if covered is None:
-        return span
-    return Span(min(covered.start, span.start), max(covered.end, span.end))
+def _basis(traded: Series, at: datetime) -> date | None:
+    """The day whose shares the numbers still count."""
+    return (traded.basis or new_york_date(at)) if traded.adjusted else None
 
 
-def _marked(mark: Mark, covered: Span | None, span: Span, bars: Sequence[Bar]) -> Mark:
-    """What to remember once `span` is covered too."""
-    days = {bar.day for bar in bars}
-    whole = covered is None or span.covers(covered)
-    fresh = [d for d in days if whole or covered is None or not covered.start <= d <= covered.end]
-    filled = 0 if whole else sum(day.isoformat() in mark.holes for day in days)
-    holes = {} if whole and covered is None else dict(mark.holes)
-    first = mark.last is None or whole
-    start = min(days, default=span.end) if first else span.start
-    for day in sessions.between(start, span.end):
-        known = day.isoformat()
-        if day in days:
-            holes.pop(known, None)
-        elif known in holes or covered is None or whole or not covered.start <= day <= covered.end:
-            holes[known] = holes.get(known, 0) + 1
-    last = mark.last
-    closes = mark.closes
-    newer = [bar for bar in bars if last is None or bar.day > last]
-    if newer:
-        last = newer[-1].day
-        closes = (*closes, *(b.close for b in newer if b.close is not None))[-RECENT_CLOSES:]
-    n = len(days) if whole else mark.n + len(fresh) + filled
-    kept = sorted(holes)[-RECENT_HOLES:]
-    return Mark(n=n, last=last, closes=closes, holes={day: holes[day] for day in kept})
+def _on_basis(traded: Series, mark: Mark) -> tuple[Series, str, list[Doubt]]:
+    """Check the session that is held already against its close; see `settle`.
 
-
-def _on_basis(traded: Series, mark: Mark, symbol: str) -> tuple[Series, tuple[str, ...], bool]:
-    """Check the session that is held already against its close; see `settle`."""
+    Another price by less than the smallest split is a correction and does not unsettle anything.
+    """
     again = next((bar.close for bar in traded.bars if bar.day == mark.last), None)
-    if again is None or mark.last is None or not mark.closes or not mark.closes[-1] or not again:
-        return traded, (), True
-    ratio = again / mark.closes[-1]
-    if abs(ratio - 1.0) <= SAME:
-        return traded, (), True
-    for split in traded.splits:
-        for factor in (split.ratio, 1.0 / split.ratio):
-            if split.day > mark.last and abs(ratio / factor - 1.0) <= SAME:
-                mended = tuple(
-                    rescaled(bar, 1.0 / factor) if bar.day < split.day else bar for bar in traded.bars
-                )
+    if again is None or mark.last is None or not mark.closes or not 0.0 < again < math.inf:
+        return traded, "", []
+    held = mark.closes[-1]
+    if abs(again / held - 1.0) <= SAME or abs(again - held) <= CENT:
+        return traded, "", []
+    later = [split for split in traded.splits if split.day > mark.last]
+    for splits in (*([split] for split in later), later):
+        ratio = factor(splits, mark.last, None)
+        for power in (1, -1):
+            if ratio != 1.0 and abs(again / held / ratio**power - 1.0) <= SAME:
                 note = (
-                    f"{symbol}: the source's prices before the split of {split.day} are {factor:g} times "
+                    f"the source's prices before the split of {splits[0].day} are {ratio**power:g} times "
                     "what was traded; put right by that ratio"
                 )
-                return replace(traded, bars=mended), (note,), True
-    note = f"{symbol}: {mark.last} closed at {mark.closes[-1]:g}, and the source now says {again:g}"
-    return traded, (note,), False
+                return _mended(traded, splits, power), note, []
+    note = f"{mark.last} closed at {held:g}, and the source now says {again:g}"
+    if abs(again / held - 1.0) < LEAST_SPLIT:
+        return traded, note, []
+    sentence = f"{note}; no split that it tells explains it"
+    return traded, note, [Doubt("bar_basis", mark.last, "close", "hard", sentence, held, again)]
+
+
+def _mended(traded: Series, splits: Sequence[Split], power: int) -> Series:
+    return replace(
+        traded,
+        bars=tuple(rescaled(bar, factor(splits, bar.day, None) ** -power) for bar in traded.bars),
+        dividends=tuple(
+            paid._replace(amount=round(paid.amount * factor(splits, paid.day, None) ** -power, 6))
+            for paid in traded.dividends
+        ),
+    )
 
 
 def _actions(ident: int, traded: Series, answer: Answer) -> Iterator[Row]:
     for split in traded.splits:
         counts = (split.numerator, split.denominator)
-        yield (ident, split.day, "split", answer.source, *counts, None, None, answer.at)
+        yield (ident, split.day, "split", answer.source, *counts, None, None, None, answer.at)
     for paid in traded.dividends:
-        amount = (paid.amount, paid.currency or traded.currency)
+        amount = (paid.amount, paid.currency or traded.currency, _basis(traded, answer.at))
         yield (ident, paid.day, "dividend", answer.source, None, None, *amount, answer.at)
 
 
-def _findings(
-    symbol: str, cik: int, bars: Sequence[Bar], mark: Mark, traded: Series, at: datetime
-) -> Iterator[Row]:
-    """Doubts about bars: outside their own range, or a move beyond three deviations without a split."""
-    split_days = {split.day for split in traded.splits}
-    closes = list(mark.closes) if mark.last and bars and bars[0].day > mark.last else []
-    for bar in bars:
-        for name, said, found in _contradictions(bar):
-            row = ("bar_range", DailyPrice.table, bar.day, symbol, name, "hard", None, found, None, said)
-            yield (cik, *row, None, at, None)
-        move = _surprise(closes, bar.close) if bar.day not in split_days else None
-        if move is not None and bar.close is not None:
-            expected, size = move
-            said = (
-                f"{symbol} closed at {bar.close:g} on {bar.day}, {size:.1f} standard deviations of the "
-                f"{len(closes) - 1} sessions before from {expected:g}, and no split is known"
-            )
-            row = ("bar_move", DailyPrice.table, bar.day, symbol, "close", "soft", expected, bar.close)
-            yield (cik, *row, abs(bar.close / expected - 1.0), said, None, at, None)
-        if bar.day in split_days:
-            closes = []
-        if bar.close is not None and bar.close > 0:
-            closes = [*closes[-RECENT_CLOSES + 1 :], bar.close]
-
-
-def _contradictions(bar: Bar) -> Iterator[tuple[str, str, float | None]]:
-    for name, value in (("open", bar.open), ("high", bar.high), ("low", bar.low), ("close", bar.close)):
-        if value is not None and not 0 < value < math.inf:
-            yield name, f"{bar.day}: {name} is {value}, which is no price", value
-        elif value is not None and bar.low is not None and bar.high is not None:
-            if not bar.low * (1 - 1e-6) <= value <= bar.high * (1 + 1e-6):
-                said = f"{bar.day}: {name} {value:g} is outside the day's range {bar.low:g} to {bar.high:g}"
-                yield name, said, value
-    if bar.volume is not None and bar.volume < 0:
-        yield "volume", f"{bar.day}: volume is {bar.volume:g}", bar.volume
-
-
-def _surprise(closes: Sequence[float], close: float | None) -> tuple[float, float] | None:
-    """The close before, and how many standard deviations of the moves before this one is; None where it is
-    within three, or fewer than ten moves are known."""
-    if close is None or close <= 0 or len(closes) <= LEAST_MOVES:
-        return None
-    moves = [math.log(b / a) for a, b in itertools.pairwise(closes)]
-    mean = sum(moves) / len(moves)
-    deviation = math.sqrt(sum((m - mean) ** 2 for m in moves) / (len(moves) - 1))
-    size = abs(math.log(close / closes[-1]) - mean) / deviation if deviation > 0 else 0.0
-    return (closes[-1], size) if size > DEVIATIONS else None
+def _finding(symbol: str, cik: int, doubt: Doubt, at: datetime) -> Row:
+    """A doubt as a row of `quality_findings`, filed under the symbol."""
+    row = (doubt.check, DailyPrice.table, doubt.day, symbol, doubt.column, doubt.severity)
+    expected, found = doubt.expected, doubt.found
+    apart = abs(found - expected) / max(abs(found), abs(expected)) if found and expected else None
+    return (cik, *row, expected, found, apart, f"{symbol} on {doubt.day}: {doubt.sentence}", None, at, None)
 
 
 DATASET = Dataset(

@@ -43,47 +43,51 @@ def judged(quote: Quote, price: float | None, dte: int, years: float) -> tuple[V
       `greeks_computed` is True, False, or None where there are none.
     - Returns are `mid` / collateral x 30 (365) / `dte`, the collateral the strike of a put and the
       stock's price of a call; null where a part is, or where `dte` is below 1.
+    - Without a strike that can be there are neither greeks nor returns.
 
     Args:
         price: the stock's, dollars a share.
         dte: calendar days to expiration, negative after it.
         years: the same as `greeks.years_to` counts it.
     """
+    try:
+        values = _plain(quote, price, dte, years)
+    except TypeError:
+        values = None  # A text stands for a number, which is read below.
+    return (values, ()) if values is not None else _doubted(_numbers(quote), price, dte, years)
+
+
+def _plain(quote: Quote, price: float | None, dte: int, years: float) -> Values | None:
+    """The way of most quotes, which nothing is wrong with; None where anything is. Comparisons with NaN are
+    false."""
     (
         _, right, _, strike, bid, ask, last, volume, interest, volatility, delta, gamma, theta, vega, _, _,
     ) = quote  # fmt: skip
-    try:
-        # The way of most quotes, which nothing is wrong with; comparisons with NaN are false.
-        if (
-            price is not None and bid is not None and ask is not None
-            and volume is not None and interest is not None and volatility is not None
-            and SMALLEST <= price < LARGEST and SMALLEST <= strike < LARGEST and dte >= 0
-            and 0.0 <= bid <= ask < LARGEST and (last is None or 0.0 <= last < LARGEST)
-            and 0.0 <= volume < LARGEST and 0.0 <= interest < LARGEST
-            and LEAST_VOLATILITY <= volatility <= MOST_VOLATILITY
-        ):  # fmt: skip
-            if delta is not None and gamma is not None and theta is not None and vega is not None:
-                sound = (
-                    (0.0 <= delta <= 1.0 if right == "call" else -1.0 <= delta <= 0.0)
-                    and 0.0 <= gamma < LARGEST and 0.0 <= vega < LARGEST and SENTINEL < theta < LARGEST
-                )  # fmt: skip
-                computed = False
-            else:
-                sound = delta is gamma is theta is vega is None
-                computed = True
-                if sound:
-                    delta, gamma, theta, vega = greeks(right, price, strike, years, volatility)
-            if sound:
-                mid = 0.5 * (bid + ask) if ask else None
-                a_day = mid / (strike if right == "put" else price) / dte if ask and mid and dte else None
-                return (
-                    bid, ask, mid, last, int(volume), int(interest), volatility,
-                    delta, gamma, theta, vega, computed, price,
-                    None if a_day is None else 30.0 * a_day, None if a_day is None else 365.0 * a_day,
-                ), ()  # fmt: skip
-    except TypeError:
-        pass  # A text stands for a number, which is read below.
-    return _doubted(_numbers(quote), price, dte, years)
+    if (
+        price is None or volatility is None
+        or bid is None or ask is None or volume is None or interest is None
+    ) or not (
+        SMALLEST <= price < LARGEST and SMALLEST <= strike < LARGEST and dte >= 0
+        and 0.0 <= bid <= ask < LARGEST and (last is None or 0.0 <= last < LARGEST)
+        and 0.0 <= volume < LARGEST and 0.0 <= interest < LARGEST
+        and LEAST_VOLATILITY <= volatility <= MOST_VOLATILITY
+    ):  # fmt: skip
+        return None
+    computed = delta is None
+    if delta is None and gamma is theta is vega is None:
+        delta, gamma, theta, vega = greeks(right, price, strike, years, volatility)
+    elif delta is None or gamma is None or theta is None or vega is None or not (
+        (0.0 <= delta <= 1.0 if right == "call" else -1.0 <= delta <= 0.0)
+        and 0.0 <= gamma < LARGEST and 0.0 <= vega < LARGEST and SENTINEL < theta < LARGEST
+    ):  # fmt: skip
+        return None
+    mid = 0.5 * (bid + ask) if ask else None
+    a_day = mid / (strike if right == "put" else price) / dte if mid is not None and dte else None
+    return (
+        bid, ask, mid, last, int(volume), int(interest), volatility,
+        delta, gamma, theta, vega, computed, price,
+        None if a_day is None else 30.0 * a_day, None if a_day is None else 365.0 * a_day,
+    )  # fmt: skip
 
 
 def _numbers(quote: Quote) -> Quote:

@@ -1,0 +1,103 @@
+"""What a holding of prices remembers of a listing's bars, so that loss, gaps and rewriting are noticed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, timedelta
+
+import msgspec
+
+from evertape.formats import sessions
+from evertape.formats.bar_doubts import recent
+from evertape.formats.bars import Bar, Split
+from evertape.model.unit import Holding, Span
+
+AGAIN = (timedelta(hours=4), timedelta(hours=20))
+"""How long after the last look a session without a bar is asked for a second and a third time: the same
+evening, for a source that is late, and the next day."""
+HOLES = len(AGAIN) + 1
+"""A session without a bar is asked for so often, then taken for one without trades."""
+RECENT_HOLES = 20
+
+
+class Mark(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a holding remembers of a listing's bars.
+
+    Attributes:
+        n: sessions in the covered span that have a bar. Never more than there are in the rows; fewer
+            where a bar came for a gap that is no longer remembered.
+        first: the first session with a bar; those before it are no holes.
+        last: the last session with a bar.
+        closes: the latest closes since the last split, as traded, the last of them on `last`.
+        holes: sessions after `first` that had no bar, the latest few, and how often they were asked for.
+    """
+
+    n: int = 0
+    first: date | None = None
+    last: date | None = None
+    closes: tuple[float, ...] = ()
+    holes: dict[str, int] = {}
+
+    def again(self, wanted: Span, passed: timedelta) -> list[date]:
+        """Sessions of a span that are due once more, where `passed` lies since the last look."""
+        found = []
+        for name, strikes in self.holes.items():
+            if strikes < HOLES and passed >= AGAIN[strikes - 1]:
+                day = date.fromisoformat(name)
+                if wanted.start <= day <= wanted.end:
+                    found.append(day)
+        return found
+
+    def reaches(self, covered: Span) -> date:
+        """The last session of a covered span that has a bar or is known to have none, else its first."""
+        day = covered.end
+        while day > covered.start and self.holes.get(day.isoformat(), HOLES) < HOLES:
+            day = sessions.before(day)
+        return day
+
+    def text(self) -> str:
+        """As a holding keeps it."""
+        return msgspec.json.encode(self).decode()
+
+
+_MARK = msgspec.json.Decoder(Mark)
+
+
+def mark_of(holding: Holding | None) -> Mark:
+    """What the holding remembers; an empty mark where there is none."""
+    return _MARK.decode(holding.mark) if holding is not None and holding.mark else Mark()
+
+
+def marked(
+    mark: Mark, covered: Span | None, span: Span, bars: Sequence[Bar], splits: Sequence[Split]
+) -> Mark:
+    """What to remember once `span` is answered for too.
+
+    Args:
+        covered: what was covered before; None for nothing.
+        bars: those of `span`, each with a close, in order, on sessions only.
+    """
+    days = {bar.day for bar in bars}
+    whole = covered is None or span.covers(covered)
+    first = min((day for day in (mark.first, *days) if day is not None), default=None)
+    holes = dict(mark.holes)
+    n = 0 if whole else mark.n
+    for day in sessions.between(span.start, span.end):
+        new = whole or covered is None or not covered.start <= day <= covered.end
+        if day in days:
+            n += new or day.isoformat() in holes
+            if holes:
+                holes.pop(day.isoformat(), None)
+        elif first is not None and day > first:
+            name = day.isoformat()
+            if new or name in holes:
+                holes[name] = holes.get(name, 0) + 1
+    newer = [bar for bar in bars if mark.last is None or bar.day > mark.last]
+    kept = sorted(holes)[-RECENT_HOLES:]
+    return Mark(
+        n=n,
+        first=first,
+        last=newer[-1].day if newer else mark.last,
+        closes=tuple(recent(mark.closes, mark.last, newer, splits)),
+        holes={name: holes[name] for name in kept},
+    )
