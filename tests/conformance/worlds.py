@@ -20,6 +20,7 @@ ASKED = Asked(
     companies={"0000320193": "AAPL", "0000037996": "F", "0001067983": "BRK-B"},
     scope="symbols",
     since=date(2016, 1, 1),
+    listings={"AAPL:320193": "AAPL", "F:37996": "F", "BRK-B:1067983": "BRK-B"},
 )
 _ROWS = 12
 _MOST_ROUNDS = 6
@@ -56,7 +57,8 @@ def rows_for(dataset: Dataset) -> dict[str, list[tuple[Any, ...]]]:
     for wanted in dataset.wanted:
         table = table_of(wanted.record)
         columns = [table.columns[table.position(name)] for name in wanted.columns]
-        found[table.name] = [tuple(value(column, n) for column in columns) for n in range(_ROWS)]
+        rows = [tuple(value(column, n) for column in columns) for n in range(_ROWS)]
+        found[table.name] = [(*made, n) for n, made in enumerate(rows)] if wanted.counting else rows
     return found
 
 

@@ -226,6 +226,7 @@ async def test_what_nobody_knows_is_known_to_be_unknown_and_looked_for_later(
     assert held.outcome is Outcome.PENDING
     assert held.not_before == NOW + timedelta(days=1)
     assert held.note == "unknown to first.quotes, second.quotes, third.quotes"
+    assert held.source == "first second third"
     _, items = await told.run(["A"])
     again = told.store.holdings("quoted")["A"]
     assert (again.strikes, again.not_before) == (2, NOW + timedelta(days=2))
@@ -279,9 +280,12 @@ async def test_a_call_that_leaves_more_than_was_confirmed_asks_nobody(world: Cal
     units = tuple(Unit("quoted", str(n)) for n in range(200))
     one = Call(source="first", feed="first.quotes", url="https://first/all", units=units)
     state, items = await told.run([], calls=[one])
-    assert (state, told.to("second.quotes")) == (JobState.FAILED, [])
-    assert "199 are left" in (items["0"].error or "")
+    assert (state, told.to("second.quotes")) == (JobState.DONE, [])
+    assert items["0"].state is ItemState.PENDING
     assert told.rows() == {"0": "first"}
+    held = told.store.holdings("quoted")
+    assert {held[str(n)].source for n in range(1, 200)} == {"first"}
+    assert {held[str(n)].outcome for n in range(1, 200)} == {Outcome.PENDING}
 
 
 async def test_a_feed_that_answers_everything_itself_is_followed_by_nobody(

@@ -111,7 +111,9 @@ def _standing(
         return replace(standing, reason="no snapshot of these expirations")
     waiting = held.not_before is not None and now < held.not_before
     if held.outcome is Outcome.PENDING:
-        return replace(standing, level=Freshness.PENDING, unit=None if waiting else unit, reason=held.note)
+        again = None if waiting else unit
+        tried = tuple(held.source.split())
+        return replace(standing, level=Freshness.PENDING, unit=again, reason=held.note, tried=tried)
     age = now - held.checked_at
     if held.outcome is Outcome.NOTHING and waiting:
         return replace(standing, level=Freshness.FRESH, unit=None, reason=held.note)

@@ -128,7 +128,9 @@ def _standing(key: str, symbol: str, seen: _Seen, wanted: Span | None, now: date
         return missing
     waiting = held.not_before is not None and now < held.not_before
     unit = None if waiting else missing.unit
-    return replace(missing, level=Freshness.PENDING, reason=held.note, unit=unit)
+    return replace(
+        missing, level=Freshness.PENDING, reason=held.note, unit=unit, tried=tuple(held.source.split())
+    )
 
 
 def _covered(standing: Standing, seen: _Seen, covered: Span, wanted: Span, now: datetime) -> Standing:

@@ -144,7 +144,7 @@ class Fetching:
             left = await self._fetch(course, replace(call, patient=patient), closing=closing)
         except SourceError as error:
             if isinstance(error, Denied):
-                self._denied[call.source] = str(error)
+                self._denied[call.feed] = str(error)
             if not passing.may_pass(feed, call, error):
                 raise
             course.charge(error.requests, error.fetched)
@@ -164,8 +164,11 @@ class Fetching:
             SourceError: the last one, naming every feed that failed.
         """
         dataset = self._work.datasets[course.item.dataset]
-        if course.errors or dataset.absence is None or len(left) > passing.MOST:
+        if course.errors or dataset.absence is None:
             raise passing.together(course.errors, left)
+        if len(left) > passing.MOST:
+            said = f"{len(left)} are unknown to {call.source}; what is due of them goes elsewhere the next time"
+            course.notes += (f"{course.item.label}: {said}",)
         now = self._work.clock.now()
         keys = [unit.key for unit in left]
         held = await asyncio.to_thread(self._work.store.holdings, dataset.name, keys)
@@ -174,8 +177,8 @@ class Fetching:
         await self._close(course, commit)
 
     def _admit(self, call: Call) -> None:
-        if call.source in self._denied:
-            raise Denied(self._denied[call.source])
+        if call.feed in self._denied:
+            raise Denied(self._denied[call.feed])
         if self._work.budget is not None and self._fetched > self._work.budget:
             raise OverBudget(
                 f"{self._fetched / 1e6:.1f} MB were fetched, far beyond the plan; check again for a new plan"

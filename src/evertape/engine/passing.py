@@ -56,7 +56,7 @@ def absent(
             unit=unit,
             outcome=Outcome.PENDING,
             checked_at=now,
-            source=asked[-1].partition(".")[0] if asked else "",
+            source=" ".join(dict.fromkeys(feed.partition(".")[0] for feed in asked)),
             strikes=strikes,
             not_before=absence.not_before(now, strikes),
             note=f"unknown to {', '.join(asked)}",
@@ -76,7 +76,7 @@ def outcome(outcomes: Sequence[Outcome]) -> Outcome:
 def together(errors: Sequence[tuple[str, SourceError]], left: Sequence[Unit]) -> SourceError:
     """The last of several feeds' errors, naming all of them."""
     if not errors:
-        return Unavailable(f"{len(left)} are left without an answer, too many to ask other sources for")
+        return Unavailable(f"{len(left)} are left without an answer, and nobody else can be asked")
     _, last = errors[-1]
     last.args = ("; ".join(f"{name}: {error}" for name, error in errors),)
     return last

@@ -121,9 +121,10 @@ def make_plan(
         if standing.unit is not None:
             due[standing.dataset].append(standing)
     steps = []
-    for dataset, wanted in due.items():
+    for dataset, wanted in _asked_together(due):
         units, others = wanted, ""
-        routes = [_route(feed, units, roads) for feed in feeds.get(dataset, ())]
+        able = [feed for feed in feeds.get(dataset, ()) if feed.source not in wanted[0].tried]
+        routes = [_route(feed, units, roads) for feed in able or feeds.get(dataset, ())]
         chosen, other = _cheapest(routes, [s.unit for s in units], roads)
         if chosen is not None:
             routes, others = [chosen], _said(chosen, other, roads)
@@ -143,6 +144,15 @@ def make_plan(
     return Plan(
         target=target, steps=tuple(steps), fallbacks=fallbacks, options=dict(options), version=version
     ).sealed()
+
+
+def _asked_together(due: Mapping[str, Sequence[Standing]]) -> list[tuple[str, list[Standing]]]:
+    """Standings by dataset, those apart that some sources did not know the last time."""
+    groups: dict[tuple[str, tuple[str, ...]], list[Standing]] = {}
+    for dataset, standings in due.items():
+        for standing in standings:
+            groups.setdefault((dataset, standing.tried), []).append(standing)
+    return [(dataset, standings) for (dataset, _), standings in groups.items()]
 
 
 def _fallbacks(

@@ -182,7 +182,11 @@ class Http:
 
 def _plain(response: aiohttp.ClientResponse, url: str) -> dict[str, str]:
     """An answer's headers, names in lower case. Raises Malformed for a redirect."""
-    headers = {name.lower(): value for name, value in response.headers.items()}
+    headers: dict[str, str] = {}
+    for name, value in response.headers.items():
+        told = headers.get(name.lower())
+        # Several of one name mean the same as one with commas between; cookies come that way.
+        headers[name.lower()] = value if told is None else f"{told}, {value}"
     if 300 <= response.status < 400 and response.status != 304:
         raise Malformed(f"{url} answers with a redirect to {headers.get('location', 'nowhere')}")
     return headers
