@@ -6,6 +6,7 @@ dropped either: the row stays, the value is null, and a row of `quality_findings
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
@@ -13,9 +14,9 @@ from datetime import date, datetime, timedelta
 from evertape.clock import new_york_date
 from evertape.datasets import universe
 from evertape.formats import sessions
-from evertape.formats.chains import Chain, Quote
+from evertape.formats.chains import Chain
 from evertape.formats.greeks import years_to
-from evertape.formats.quotes import judged
+from evertape.formats.quotes import Complaint, judged
 from evertape.model.dataset import Asked, Dataset, Evidence
 from evertape.model.feed import Backoff
 from evertape.model.records import Record, Row, column
@@ -45,11 +46,15 @@ class OptionQuote(Record):
     source: str = column("the source that quoted it")
     kind: str = column('"call" or "put"')
     expiration: date = column("last day on which it can be exercised")
-    strike: float = column("price at which it can be exercised", unit="USD a share")
+    strike: float | None = column(
+        "price at which it can be exercised; null where none was sent that is a number", unit="USD a share"
+    )
     dte: int = column("calendar days from the snapshot's day to expiration", unit="days")
     bid: float | None = column("best bid", unit="USD a share")
     ask: float | None = column("best ask", unit="USD a share")
-    mid: float | None = column("mean of bid and ask; null unless both stand and do not cross", unit="USD a share")
+    mid: float | None = column(
+        "mean of bid and ask; null unless both stand and do not cross", unit="USD a share"
+    )
     last: float | None = column("last trade", unit="USD a share")
     volume: int | None = column("contracts traded that day")
     open_interest: int | None = column("contracts open")
@@ -136,30 +141,38 @@ class Read:
 
 
 def settle(
-    unit: Unit, chains: Sequence[Chain], source: str, at: datetime, was: Holding | None, size: int | None = None
+    unit: Unit,
+    chains: Sequence[Chain],
+    source: str,
+    at: datetime,
+    was: Holding | None,
+    size: int | None = None,
 ) -> Read:
     """Chains of one underlying, answered for one unit, as rows of one snapshot. Pure.
 
     Args:
-        chains: one for each answer; the first price that one of them names is the stock's.
+        chains: one for each answer; the first sound price that one of them names is the stock's.
         at: of the last answer, the snapshot's time.
     """
     symbol, cik = universe.split_listing(unit.key)
     ident, day = universe.listing_id(symbol, cik), new_york_date(at)
-    price = next((chain.price for chain in chains if chain.price is not None), None)
+    price, complaints = _price([chain.price for chain in chains if chain.price is not None])
+    findings = [_finding(cik, symbol, day, at, said) for said in complaints]
     rows: dict[str, Row] = {}
-    findings: list[Row] = []
-    years: dict[date, float] = {}
-    for quote in (quote for chain in chains for quote in chain.quotes):
-        if quote.expiration not in years:
-            years[quote.expiration] = years_to(quote.expiration, at)
-        values, complaints = judged(quote, price, (quote.expiration - day).days, years[quote.expiration])
-        dte = (quote.expiration - day).days
-        rows[quote.contract] = (
-            ident, at, quote.contract, day, source, quote.right, quote.expiration, quote.strike, dte,
-            *values, quote.traded_at,
-        )  # fmt: skip
-        findings += [_finding(cik, quote, day, at, *said) for said in complaints]
+    ahead: dict[date, tuple[int, float]] = {}
+    for chain in chains:
+        for quote in chain.quotes:
+            contract, right, expiration, strike, *_, traded_at = quote
+            if expiration not in ahead:
+                ahead[expiration] = (expiration - day).days, years_to(expiration, at)
+            dte, years = ahead[expiration]
+            values, complaints = judged(quote, price, dte, years)
+            rows[contract] = (
+                ident, at, contract, day, source, right, expiration,
+                strike if math.isfinite(strike) else None, dte, *values, traded_at,
+            )  # fmt: skip
+            if complaints:
+                findings += [_finding(cik, contract, day, at, said) for said in complaints]
     strikes = was.strikes + 1 if was is not None and was.outcome is Outcome.NOTHING else 1
     holding = Holding(
         unit=unit,
@@ -174,13 +187,21 @@ def settle(
     return Read(quotes=tuple(rows.values()), findings=tuple(findings), holding=holding)
 
 
-def _finding(
-    cik: int, quote: Quote, day: date, at: datetime, check: str, name: str, severity: str, said: str,
-    found: float | None,
-) -> Row:  # fmt: skip
-    sentence = f"{quote.contract}: {said}"
-    row = (check, OptionQuote.table, day, quote.contract, name, severity, None, found, None, sentence)
-    return (cik, *row, None, at, None)
+def _price(sent: Sequence[float]) -> tuple[float | None, tuple[Complaint, ...]]:
+    """The stock's price, and one complaint where prices were sent and none of them can be."""
+    price = next((price for price in sent if 0.0 < price < math.inf), None)
+    if price is not None or not sent:
+        return price, ()
+    found = sent[0] if math.isfinite(sent[0]) else None
+    sentence = f"the stock's price was sent as {sent[0]:g}"
+    return None, (("option_amount", "stock_price", "soft", sentence, found),)
+
+
+def _finding(cik: int, name: str, day: date, at: datetime, said: Complaint) -> Row:
+    """A complaint as a row of `quality_findings`, filed under the contract (the symbol) `name`."""
+    check, column_name, severity, sentence, found = said
+    row = (check, OptionQuote.table, day, name, column_name, severity, None, found, None)
+    return (cik, *row, f"{name}: {sentence}", None, at, None)
 
 
 DATASET = Dataset(

@@ -95,7 +95,7 @@ def _nth(year: int, month: int, weekday: int, n: int) -> date:
 
 
 def _easter(year: int) -> date:
-    """Easter Sunday. Source: the anonymous Gregorian algorithm (Meeus, Astronomical Algorithms, chapter 8)."""
+    """Easter Sunday. Source: Meeus, Astronomical Algorithms, chapter 8, for the Gregorian calendar."""
     century, rest = divmod(year, 100)
     leap, skipped = divmod(century, 4)
     correction = (century - (century + 8) // 25 + 1) // 3
@@ -180,6 +180,6 @@ def last_closed(now: datetime) -> date:
 
 
 def is_open(now: datetime) -> bool:
-    """Whether a session is on, its opening included and its close not. Raises ValueError for a naive instant."""
+    """Whether a session is on, from its opening to just before its close. Raises ValueError if naive."""
     day = new_york_date(now)
     return is_session(day) and opened_at(day) <= now < closed_at(day)
