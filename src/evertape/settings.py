@@ -15,6 +15,10 @@ from evertape.errors import UserError
 _LOOPBACK = re.compile(r"http://(127\.0\.0\.1|localhost|\[::1\]):\d+")
 BANDWIDTH = 20e6
 """Bytes a second from the SEC that a plan counts on: a home line of 160 Mbit/s."""
+KEYS = "keys.env"
+"""A file in the state folder with lines NAME=VALUE, read anew for every check and job."""
+_WINDOWS = {"s": 1.0, "min": 60.0, "h": 3600.0, "d": 86_400.0}
+_LIMIT = re.compile(r"(\d{1,7})/(s|min|h|d)")
 SECRETS = re.compile(r"(?i)(key|token|secret|password|identity|user_agent)")
 
 
@@ -33,6 +37,9 @@ class Settings:
         retry_base: seconds before the first retry.
         jitter: most seconds of random delay before a send; for measuring the rate gate.
         bandwidth: bytes a second that plans count with when they choose a route.
+        limits: by source, what replaces the source's own limits (EVERTAPE_LIMITS).
+        preferred: sources in the order in which they are asked (EVERTAPE_SOURCES).
+        breaker: failures in a row, seconds of rest and error share of a circuit (EVERTAPE_CIRCUIT).
     """
 
     home: Path
@@ -46,6 +53,14 @@ class Settings:
     retry_base: float = 2.0
     jitter: float = 0.0
     bandwidth: float = BANDWIDTH
+    limits: Mapping[str, tuple[tuple[int, float], ...]] = field(default_factory=dict)
+    preferred: tuple[str, ...] = ()
+    breaker: tuple[int, float, float] = (20, 60.0, 0.1)
+
+    def current_credentials(self) -> Mapping[str, str]:
+        """The credentials as they are now: those of the environment, and the keys that the file of keys
+        holds for names that the environment does not set."""
+        return {**keys_of(self.state / KEYS), **self.credentials}
 
     @property
     def database(self) -> Path:
@@ -83,6 +98,9 @@ def load(environment: Mapping[str, str] | None = None) -> Settings:
         retry_base=_seconds(env, "EVERTAPE_RETRY_BASE", 2.0),
         jitter=_seconds(env, "EVERTAPE_SEND_JITTER", 0.0),
         bandwidth=_bandwidth(env),
+        limits=_limits(env.get("EVERTAPE_LIMITS", "")),
+        preferred=tuple(part.strip() for part in env.get("EVERTAPE_SOURCES", "").split(",") if part.strip()),
+        breaker=_breaker(env.get("EVERTAPE_CIRCUIT", "")),
     )
 
 
@@ -148,3 +166,51 @@ def _bandwidth(env: Mapping[str, str]) -> float:
             f"EVERTAPE_BANDWIDTH is {text!r}; it must be a number of megabytes a second, such as 20"
         )
     return value * 1e6
+
+
+def _limits(text: str) -> Mapping[str, tuple[tuple[int, float], ...]]:
+    """EVERTAPE_LIMITS such as "yahoo=30/min+2000/h,cboe=60/min": requests in a window by source."""
+    limits: dict[str, tuple[tuple[int, float], ...]] = {}
+    for part in filter(None, (part.strip() for part in text.split(","))):
+        source, _, told = part.partition("=")
+        found = [_LIMIT.fullmatch(one.strip()) for one in told.split("+")]
+        if not source or not all(found) or any(int(one[1]) < 1 for one in found if one):
+            raise UserError(
+                f"EVERTAPE_LIMITS has {part!r}; write it as yahoo=30/min+2000/h, with commas between"
+            )
+        limits[source.strip()] = tuple((int(one[1]), _WINDOWS[one[2]]) for one in found if one)
+    return limits
+
+
+def _breaker(text: str) -> tuple[int, float, float]:
+    """EVERTAPE_CIRCUIT such as "20,60,0.1": failures in a row, seconds of rest, share of errors."""
+    if not text:
+        return Settings.breaker
+    try:
+        failures, rest, share = (float(part) for part in text.split(","))
+    except ValueError:
+        failures = rest = share = -1.0
+    if failures < 1 or rest < 0 or not 0 < share <= 1:
+        raise UserError(f"EVERTAPE_CIRCUIT is {text!r}; write it as 20,60,0.1: failures, seconds, share")
+    return int(failures), rest, share
+
+
+def keys_of(path: Path) -> Mapping[str, str]:
+    """The keys in a file of lines NAME=VALUE; none where there is no such file.
+
+    Raises:
+        UserError: others may read the file, or a line is no NAME=VALUE.
+    """
+    if not path.exists():
+        return {}
+    if path.stat().st_mode & 0o077:
+        raise UserError(f"{path} holds keys and others may read it; run: chmod 600 {path}")
+    found = {}
+    for line in path.read_text().splitlines():
+        name, given, value = line.strip().partition("=")
+        if not name or name.startswith("#"):
+            continue
+        if not given:
+            raise UserError(f"{path} has a line that is no NAME=VALUE: it begins with {name[:12]!r}")
+        found[name.strip()] = value.strip()
+    return found

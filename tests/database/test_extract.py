@@ -24,8 +24,8 @@ from evertape.database.extract.crew import ProcessCrew
 from evertape.database.extract.frames import Began, Committed, Committing, Finished, Refused, Setup, Task
 from evertape.database.extract.job import crew_for, prepare
 from evertape.database.extract.process import TOGETHER, Process
+from evertape.engine.ledger import items_of
 from evertape.engine.report import JobReport
-from evertape.engine.runner import items_of
 from evertape.errors import StoreError, UserError
 from evertape.formats.xbrl import EXTRACTOR_VERSION
 from evertape.model.crew import Settled

@@ -29,7 +29,7 @@ SOURCE = replace(
 
 
 def session(below: ScriptedTransport, **credentials: str) -> Session:
-    return Session(below, {"made-up": SOURCE}, credentials)
+    return Session(below, {"made-up": SOURCE}, lambda: credentials)
 
 
 async def test_the_identity_and_gzip_are_sent_and_the_reply_holds_the_call_as_asked() -> None:
@@ -91,7 +91,7 @@ async def test_validators_are_asked_for_only_where_a_call_is_conditional() -> No
         asked.append(about)
         return {"If-None-Match": '"7"'}
 
-    layer = Session(below, {"made-up": source()}, {}, validators)
+    layer = Session(below, {"made-up": source()}, dict, validators=validators)
     await layer.send(call())
     await layer.send(call(conditional=True))
     assert [c.headers.get("If-None-Match") for c in below.calls] == [None, '"7"']

@@ -56,7 +56,7 @@ def stack(
     return build(
         options,
         sources={"made-up": made_up},
-        credentials={"MADE_UP_IDENTITY": identity},
+        credentials=lambda: {"MADE_UP_IDENTITY": identity},
         clock=SystemClock(),
         emit=(events if events is not None else []).append,
     )

@@ -46,16 +46,71 @@ class Symbols(click.ParamType[tuple[str, ...]]):
         return parts
 
 
+class Expirations(click.ParamType[int | None]):
+    """Days to expiration, or "all"."""
+
+    name = "days"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int | None:
+        """The number of days, None for all, or a usage error."""
+        if isinstance(value, int) or value == "all":
+            return value if isinstance(value, int) else None
+        if not value.isdigit() or int(value) > 3650:
+            self.fail(f"{value!r} is neither a number of days nor all", param, ctx)
+        return int(value)
+
+
+class Range(click.ParamType[tuple[float, float]]):
+    """Two numbers with a hyphen between: 25-40, 0.2-0.35."""
+
+    name = "range"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[float, float]:
+        """The smaller and the larger number, or a usage error."""
+        if isinstance(value, tuple):
+            return value
+        try:
+            low, high = (float(part) for part in value.split("-"))
+        except ValueError:
+            self.fail(f"{value!r} is no range; write it as 25-40", param, ctx)
+        if not low <= high:
+            self.fail(f"{value!r} ends before it begins", param, ctx)
+        return low, high
+
+
 def selectors(command: F) -> F:
-    """--symbols, --scope and --since."""
+    """--symbols, --scope, --since and --until."""
+    command = click.option(
+        "--until", type=Day(), help="Sessions after this day are not asked for; the last closed one else."
+    )(command)
     command = click.option(
         "--since",
         type=Day(),
         default=DEFAULT_SINCE,
         show_default=True,
-        help="Filings before this day do not count for staleness.",
+        help="Filings before this day do not count for staleness; sessions before it are not asked for.",
     )(command)
     return companies("sp500")(command)
+
+
+def snapshots(command: F) -> F:
+    """--target-dte and --max-age."""
+    command = click.option(
+        "--max-age",
+        type=click.FloatRange(min=0, max=24 * 365),
+        default=24.0,
+        show_default=True,
+        help="Hours after which an option chain is due again.",
+    )(command)
+    return click.option(
+        "--target-dte",
+        type=Expirations(),
+        default="30",
+        show_default=True,
+        help="Option chains: the three expirations nearest to so many days, or all.",
+    )(command)
 
 
 def companies(otherwise: str) -> Callable[[F], F]:

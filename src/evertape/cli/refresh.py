@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sys
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from evertape.cli import show
-from evertape.cli.options import common, print_json, selectors, workers
+from evertape.cli.options import common, print_json, selectors, snapshots, workers
 from evertape.cli.progress import shown
 from evertape.cli.session import opened, run
 from evertape.engine.planner import CHOICES
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("target", default="financials")
 @selectors
+@snapshots
 @workers
 @common
 @click.option(
@@ -52,7 +54,13 @@ def refresh(
         raise click.UsageError("--symbols and --scope exclude each other; give one")
     with opened(log_level=log_level) as db:
         chosen = Selection(
-            symbols=said["symbols"] or (), scope=said["scope"], since=said["since"], route=said["route"]
+            symbols=said["symbols"] or (),
+            scope=said["scope"],
+            since=said["since"],
+            until=said["until"],
+            route=said["route"],
+            target_dte=said["target_dte"],
+            max_age=timedelta(hours=said["max_age"]),
         )
         console = show.talk()
         with shown(db, console, quiet=as_json):

@@ -74,6 +74,12 @@ def plan(console: Console, plan: Plan) -> None:
     )
     for step in plan.steps:
         console.print(f"  {step.feed}: {len(step.calls)} calls; {escape(step.reason)}")
+    for other in plan.fallbacks:
+        worst = other.worst
+        console.print(
+            f"  what it leaves of {other.dataset} goes to {', '.join(other.feeds)}: at worst "
+            f"{worst.requests} requests, about {duration(worst.seconds)}"
+        )
 
 
 def job(console: Console, report: JobReport) -> None:
@@ -85,7 +91,7 @@ def job(console: Console, report: JobReport) -> None:
         f"{duration(report.seconds)}, finished {finished}"
     )
     if report.nothing:
-        console.print(f"  {report.nothing} have no facts; that is known now")
+        console.print(f"  {report.nothing} have none; that is known now")
     if report.pending:
         console.print(f"  {report.pending} pending: they are looked at again later")
     for note in report.notes:

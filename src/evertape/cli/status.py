@@ -37,7 +37,7 @@ def status(subject: str | None, watching: bool, as_json: bool, log_level: str, *
             return _company(db, subject, as_json)
         symbols, scope = said["symbols"] or (), said["scope"]
         chosen = Selection(symbols=symbols, scope=scope, since=said["since"]) if symbols or scope else None
-        told = db.status(chosen=chosen)
+        told = db.status(subject or "financials", chosen)
         if as_json:
             print_json(told.report)
         else:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from evertape import catalog
 from evertape.clock import Clock, SystemClock
-from evertape.database import extraction, history, ratios, screens
+from evertape.database import extraction, history, market, providers, ratios, screens
 from evertape.database.survey import Heard, Selection, Survey
 from evertape.datasets import statements
 from evertape.datasets.universe import SP500
@@ -58,10 +58,11 @@ class Database(AbstractContextManager["Database"]):
         self.catalog = catalog.find(settings.home / "plugins")
         self.store = store or SqliteStore(settings.database, read_only=read_only)
         self.on_event: Callable[[Event], None] = lambda _event: None
+        self.read_only = read_only
         self._transport = transport
         self._workshop: Workshop | None = None
         limits = _limits(self.settings, self.catalog)
-        self.survey = Survey(self.store, self.catalog, self.clock, limits, settings.bandwidth)
+        self.survey = Survey(self.store, self.catalog, self.clock, limits, settings)
         if not read_only:
             self.store.migrate(self.catalog.records, rebuildable=self.catalog.rebuildable)
 
@@ -201,6 +202,9 @@ class Database(AbstractContextManager["Database"]):
         chosen = {"statement": statement, "period": period, "as_of": day, "reading": reading}
         return _frame(*self.statement_rows(symbol, **chosen))  # type: ignore[arg-type]
 
+    prices = market.prices
+    options = market.options
+    providers = providers.providers
     ratios = ratios.frame
     known_on = screens.known_on
     extract = extraction.extract

@@ -4,33 +4,43 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable, Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from evertape import __version__
 from evertape.catalog import Catalog
 from evertape.clock import Clock
 from evertape.datasets.filings import covered_through
-from evertape.datasets.universe import Listing, Membership, Stock
+from evertape.datasets.universe import Listing, Membership, Stock, ident_of, split_listing
 from evertape.engine import planner, report, selection
 from evertape.errors import UserError
-from evertape.model.dataset import Asked, Dataset, Evidence
+from evertape.model.dataset import Asked, Dataset, Evidence, Wanted
+from evertape.model.feed import Feed
 from evertape.model.plan import Plan
 from evertape.model.records import Condition, Row, table_of
 from evertape.model.store import Store
 from evertape.model.unit import Outcome, Standing
+from evertape.settings import Settings
 
 _PRESENT = Condition(column="absent_at", op="is null")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Selection:
-    """What a person selects with --symbols, --scope, --since and --route."""
+    """What a person selects with --symbols, --scope, --since, --until, --route and the options of snapshots.
+
+    Attributes:
+        target_dte: days to expiration that option chains are asked for near to; None for all of them.
+        max_age: snapshots older than this are due.
+    """
 
     symbols: tuple[str, ...] = ()
     scope: str | None = None
     since: date = selection.DEFAULT_SINCE
+    until: date | None = None
     route: planner.Choice = "auto"
+    target_dte: int | None = 30
+    max_age: timedelta = timedelta(hours=24)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -48,17 +58,25 @@ class Survey:
 
     Args:
         limits: requests a window by source, where a setting overrides the source's own.
-        bandwidth: bytes a second that plans count with.
+        settings: the line's bandwidth, the credentials (asked each time, so that a changed key counts), and
+            the preferred sources.
     """
 
     def __init__(
-        self, store: Store, catalog: Catalog, clock: Clock, limits: dict[str, int], bandwidth: float
+        self,
+        store: Store,
+        catalog: Catalog,
+        clock: Clock,
+        limits: dict[str, int],
+        settings: Settings,
     ) -> None:
         self._store = store
         self._catalog = catalog
         self._clock = clock
         self._limits = limits
-        self._bandwidth = bandwidth
+        self._bandwidth = settings.bandwidth
+        self._credentials = settings.current_credentials
+        self._preferred = settings.preferred
 
     def target(self, name: str) -> tuple[Dataset, ...]:
         """The datasets behind a target. Raises UserError with those that exist."""
@@ -86,26 +104,39 @@ class Survey:
         for dataset in datasets:
             if dataset.due is None:
                 continue
-            rows = {
-                table_of(w.record).name: self._store.read(w.record, w.columns, w.where)
-                for w in dataset.wanted
-            }
+            rows = {table_of(w.record).name: self._rows(w) for w in dataset.wanted}
             holdings = {n: self._store.holdings(n) for n in (dataset.name, *dataset.needs)}
             standings += dataset.due(Evidence(rows=rows, holdings=holdings), asked, self._clock.now())
         return standings
 
+    def _rows(self, wanted: Wanted) -> Sequence[Row]:
+        if wanted.counting:
+            return self._store.count(wanted.record, wanted.columns, wanted.counting, wanted.where)
+        return self._store.read(wanted.record, wanted.columns, wanted.where)
+
     def plan(self, target: str, standings: Sequence[Standing], options: dict[str, Any]) -> Plan:
         """What mends the due ones. The option `route` says how, where there are several ways."""
-        feeds = {name: self._catalog.feeds_of(name) for name in self._catalog.datasets}
+        feeds = {name: self.feeds_of(name) for name in self._catalog.datasets}
         roads = planner.Roads(
             rates={
                 s.name: planner.rate_of(s, self._limits.get(s.name)) for s in self._catalog.sources.values()
             },
+            bursts={s.name: planner.burst_of(s) for s in self._catalog.sources.values()},
             bandwidth=self._bandwidth,
             choice=options.get("route", "auto"),
             sizes=_sizes(self._store, self._catalog.feeds),
         )
         return planner.make_plan(target, standings, feeds, roads, options, __version__)
+
+    def feeds_of(self, dataset: str) -> Sequence[Feed]:
+        """Feeds that answer for a dataset, the preferred first; not those that lack a credential while
+        others do without."""
+        feeds = self._catalog.feeds_of(dataset)
+        credentials = self._credentials()
+        able = [f for f in feeds if self._catalog.sources[f.source].has_credentials(credentials)]
+        ranked = able if any(feed.partial for feed in able) else feeds
+        place = {name: at for at, name in enumerate(self._preferred)}
+        return sorted(ranked, key=lambda feed: place.get(feed.source, len(place)))
 
     def plan_again(self) -> Plan:
         """What builds anew, whatever it is made of, all that was once built on request."""
@@ -124,7 +155,7 @@ class Survey:
         since = chosen.since if chosen else selection.DEFAULT_SINCE
         datasets = self.target(target)
         named = chosen and (chosen.symbols or chosen.scope or not all(d.on_request for d in datasets))
-        asked = self.asked(chosen) if chosen and named else self.held(since)
+        asked = self.asked(chosen) if chosen and named else self.held(since, datasets)
         standings = self.standings(datasets, asked)
         rows, updated = self.rows_held(asked, datasets)
         seen = report.Seen(
@@ -159,20 +190,34 @@ class Survey:
     def asked(self, chosen: Selection) -> Asked:
         """The companies that a person means. Raises UserError for an unknown one."""
         listings = self.listings()
-        if chosen.symbols:
-            companies = selection.by_symbols(chosen.symbols, listings, self.names())
-            return Asked(companies=companies, scope="symbols", since=chosen.since)
         scope = chosen.scope or "sp500"
         members = self._store.read(
             Membership, ("symbol", "cik"), (Condition(column="index_name", op="=", value="sp500"), _PRESENT)
         )
-        return Asked(companies=selection.by_scope(scope, listings, members), scope=scope, since=chosen.since)
+        if chosen.symbols:
+            scope = "symbols"
+            companies = selection.by_symbols(chosen.symbols, listings, self.names())
+            listed = selection.listed(chosen.symbols, listings, companies)
+        else:
+            companies = selection.by_scope(scope, listings, members)
+            listed = selection.listings_of(listings if scope == "all" else members, listings)
+        return Asked(
+            companies=companies,
+            scope=scope,
+            since=chosen.since,
+            until=chosen.until,
+            listings=listed,
+            target_dte=chosen.target_dte,
+            max_age=chosen.max_age,
+        )
 
-    def held(self, since: date) -> Asked:
-        """The companies of which facts were looked for."""
+    def held(self, since: date, datasets: Sequence[Dataset] = ()) -> Asked:
+        """The companies of which facts were looked for, and the listings of which these datasets hold."""
         keys = sorted(self._store.holdings("facts"))
         companies = selection.everybody(keys, self.listings(), self.names())
-        return Asked(companies=companies, scope="held", since=since)
+        found = {key for d in datasets if not d.derived for key in self._store.holdings(d.name) if ":" in key}
+        listed = {key: split_listing(key)[0] for key in sorted(found)}
+        return Asked(companies=companies, scope="held", since=since, listings=listed)
 
     def rows_held(
         self, asked: Asked, datasets: Sequence[Dataset] = ()
@@ -189,8 +234,22 @@ class Survey:
         for table in sorted(table_of(record).name for dataset in shown for record in dataset.records):
             _, counts = self._store.sql(f"SELECT cik, COUNT(*) FROM {table} GROUP BY cik")  # noqa: S608
             rows[table] = sum(n for cik, n in counts if cik in ciks)
+        if datasets and all("listing_id" in table_of(r).names for d in datasets for r in d.records):
+            return self._listed_rows(asked, datasets)
         held = self._store.holdings("facts", list(asked.companies)).values()
         return rows, max((h.checked_at for h in held), default=None)
+
+    def _listed_rows(
+        self, asked: Asked, datasets: Sequence[Dataset]
+    ) -> tuple[dict[str, int], datetime | None]:
+        """The same of tables that hang on listings."""
+        idents = {ident_of(key) for key in asked.listings}
+        rows = {}
+        for table in sorted(table_of(record).name for dataset in datasets for record in dataset.records):
+            _, counts = self._store.sql(f"SELECT listing_id, COUNT(*) FROM {table} GROUP BY 1")  # noqa: S608
+            rows[table] = sum(n for ident, n in counts if ident in idents)
+        found = [h for d in datasets for h in self._store.holdings(d.name, list(asked.listings)).values()]
+        return rows, max((held.checked_at for held in found), default=None)
 
     def _outdated(self) -> int:
         """Companies whose derived rows another version of the extractor made."""

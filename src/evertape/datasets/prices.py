@@ -138,7 +138,9 @@ def _standing(key: str, symbol: str, seen: _Seen, wanted: Span | None, now: date
         unit = None if waiting else Unit(NAME, key, wanted)
         return replace(standing, level=Freshness.PENDING, reason=held.note, unit=unit)
     if seen.span is None:
-        return replace(standing, level=Freshness.MISSING, unit=Unit(NAME, key, wanted), reason="never fetched")
+        return replace(
+            standing, level=Freshness.MISSING, unit=Unit(NAME, key, wanted), reason="never fetched"
+        )
     return _covered(standing, seen, seen.span, wanted)
 
 

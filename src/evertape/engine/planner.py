@@ -8,10 +8,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
+from evertape.engine.passing import MOST
 from evertape.model.call import Call
 from evertape.model.feed import Feed, Source
-from evertape.model.plan import Cost, Plan, Step
-from evertape.model.unit import Standing
+from evertape.model.plan import Cost, Fallback, Plan, Step
+from evertape.model.unit import Span, Standing, Unit
 
 LATENCY = 0.08
 """Seconds from a permit to the response headers that a busy line needs, as measured on the SEC."""
@@ -27,6 +28,7 @@ class Roads:
 
     Attributes:
         rates: requests a second by source; a source that is not named has no limit.
+        bursts: requests that a source's windows let through at once, before the rate counts.
         bandwidth: bytes a second.
         choice: "bulk" for the feed that sends all in one file, "single" for the others, "auto" for the
             cheapest; a dataset that lacks the kind is asked for as it can be.
@@ -34,6 +36,7 @@ class Roads:
     """
 
     rates: Mapping[str, float] = field(default_factory=dict)
+    bursts: Mapping[str, int] = field(default_factory=dict)
     bandwidth: float = math.inf
     choice: Choice = "auto"
     sizes: Mapping[str, int] = field(default_factory=dict)
@@ -52,8 +55,24 @@ class _Route:
         return any(call.into for call in self.calls)
 
     @property
-    def asked(self) -> set[Any]:
-        return {unit for call in self.calls for unit in call.units}
+    def asked(self) -> Mapping[tuple[str, str, str], Span | None]:
+        """What is asked for by dataset, key and extent: the days from the first to the last of its calls."""
+        asked: dict[tuple[str, str, str], Span | None] = {}
+        for call in self.calls:
+            for unit in call.units:
+                name = (unit.dataset, unit.key, unit.extent)
+                span, before = unit.span, asked.get(name)
+                if span is not None and before is not None:
+                    span = Span(min(span.start, before.start), max(span.end, before.end))
+                asked[name] = span
+        return asked
+
+    def answers(self, unit: Unit | None, asked: Mapping[tuple[str, str, str], Span | None]) -> bool:
+        """Whether what this feed is `asked` for holds all of a unit."""
+        if unit is None or (name := (unit.dataset, unit.key, unit.extent)) not in asked:
+            return False
+        span = asked[name]
+        return unit.span is None or span is None or span.covers(unit.span)
 
 
 def rate_of(source: Source, setting: int | None) -> float:
@@ -63,6 +82,15 @@ def rate_of(source: Source, setting: int | None) -> float:
         count = limit.count if setting is None else setting
         rates.append(count / (limit.seconds + RETURN + LATENCY))
     return min(rates, default=math.inf)
+
+
+def burst_of(source: Source) -> int:
+    """Requests that go at once: what the shortest window of a minute or more lets through."""
+    return min((limit.count for limit in source.limits), default=0) if _is_slow(source) else 0
+
+
+def _is_slow(source: Source) -> bool:
+    return bool(source.limits) and all(limit.seconds >= 60 for limit in source.limits)
 
 
 def limit_of(source: Source, setting: int | None, *, sandbox: bool) -> int | None:
@@ -96,7 +124,7 @@ def make_plan(
     for dataset, wanted in due.items():
         units, others = wanted, ""
         routes = [_route(feed, units, roads) for feed in feeds.get(dataset, ())]
-        chosen, other = _cheapest(routes, {s.unit for s in units}, roads)
+        chosen, other = _cheapest(routes, [s.unit for s in units], roads)
         if chosen is not None:
             routes, others = [chosen], _said(chosen, other, roads)
         for made in routes:
@@ -104,12 +132,38 @@ def make_plan(
             if not route.calls:
                 continue
             asked = route.asked
+            answered = [standing for standing in units if route.answers(standing.unit, asked)]
             reason = f"{len(asked)} of {dataset} due: {_reasons(units)}{others}"
             steps.append(
                 Step(feed=route.feed.name, dataset=dataset, calls=route.calls, cost=route.cost, reason=reason)
             )
-            units = [standing for standing in units if standing.unit not in asked]
-    return Plan(target=target, steps=tuple(steps), options=dict(options), version=version).sealed()
+            done = {id(standing) for standing in answered}
+            units = [standing for standing in units if id(standing) not in done]
+    fallbacks = _fallbacks(steps, due, feeds, roads)
+    return Plan(
+        target=target, steps=tuple(steps), fallbacks=fallbacks, options=dict(options), version=version
+    ).sealed()
+
+
+def _fallbacks(
+    steps: Sequence[Step],
+    due: Mapping[str, Sequence[Standing]],
+    feeds: Mapping[str, Sequence[Feed]],
+    roads: Roads,
+) -> tuple[Fallback, ...]:
+    """Who is asked for what a step's feed leaves, and what it costs where it leaves all it may leave."""
+    found: dict[str, Fallback] = {}
+    for step in steps:
+        own = next((feed for feed in feeds[step.dataset] if feed.name == step.feed), None)
+        others = [feed for feed in feeds[step.dataset] if feed.partial and feed is not own]
+        small = any(len(call.units) <= MOST for call in step.calls)
+        if own is None or not own.partial or not others or not small or step.dataset in found:
+            continue
+        costs = [_route(feed, due[step.dataset], roads).cost for feed in others]
+        worst = max(costs, key=lambda cost: cost.seconds)
+        names = tuple(feed.name for feed in others)
+        found[step.dataset] = Fallback(dataset=step.dataset, feeds=names, worst=worst)
+    return tuple(found.values())
 
 
 def _route(feed: Feed, standings: Sequence[Standing], roads: Roads) -> _Route:
@@ -121,12 +175,18 @@ def _route(feed: Feed, standings: Sequence[Standing], roads: Roads) -> _Route:
     return _Route(feed=feed, calls=calls, cost=_cost(feed, calls, roads))
 
 
-def _cheapest(routes: Sequence[_Route], due: set[Any], roads: Roads) -> tuple[_Route | None, _Route | None]:
+def _cheapest(
+    routes: Sequence[_Route], due: Sequence[Unit | None], roads: Roads
+) -> tuple[_Route | None, _Route | None]:
     """Of several routes that each answer all that is due, the one to take, and the best of the others.
 
     (None, None) where there are no two: then feeds are asked in the order of their rank.
     """
-    able = [route for route in routes if route.calls and route.asked >= due]
+    able = []
+    for route in routes:
+        asked = route.asked
+        if route.calls and all(route.answers(unit, asked) for unit in due):
+            able.append(route)
     if len(able) < 2:
         return None, None
     # Sorting is stable: of two that cost the same, the one of lower rank comes first.
@@ -149,7 +209,7 @@ def _said(chosen: _Route, other: _Route | None, roads: Roads) -> str:
 def _words(route: _Route) -> str:
     if route.bulk:
         return f"all in one file of {route.cost.bytes / 1e6:,.0f} MB ({route.feed.name})"
-    return f"{len(route.calls)} single requests of {route.cost.bytes / 1e6:,.1f} MB ({route.feed.name})"
+    return f"{route.cost.requests} single requests of {route.cost.bytes / 1e6:,.1f} MB ({route.feed.name})"
 
 
 def _seconds(route: _Route) -> str:
@@ -163,9 +223,13 @@ def _cost(feed: Feed, calls: Sequence[Call], roads: Roads) -> Cost:
     size = roads.sizes.get(feed.name, feed.size)
     bytes_ = sum(size if call.size is None else call.size for call in calls)
     units = sum(len(call.units) for call in calls)
+    requests = sum(call.expected for call in calls)
+    # What a minute or an hour allows at once is let through at once.
+    burst = roads.bursts.get(feed.source, 0)
     rate = roads.rates.get(feed.source, math.inf)
-    seconds = (len(calls) / rate if rate else 0.0) + bytes_ / roads.bandwidth + units * feed.unit_seconds
-    return Cost(requests=len(calls), bytes=bytes_, seconds=round(seconds, 1))
+    waiting = max(0, requests - burst) / rate if rate else 0.0
+    seconds = waiting + bytes_ / roads.bandwidth + units * feed.unit_seconds
+    return Cost(requests=requests, bytes=bytes_, seconds=round(seconds, 1))
 
 
 def _reasons(standings: Sequence[Standing]) -> str:

@@ -4,89 +4,36 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import time
-from collections import deque
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections import defaultdict, deque
+from collections.abc import Sequence
+from dataclasses import replace
 
-from evertape.clock import Clock
-from evertape.engine.settling import commit_of, complaints, outcome_of, settled
+from evertape.engine.fetching import Fetching, Work
+from evertape.engine.ledger import give_back, persist, tell
 from evertape.errors import (
     Busy,
-    Denied,
     EvertapeError,
-    Malformed,
-    OverBudget,
     SourceError,
     StoreError,
+    Throttled,
+    Transient,
+    Unavailable,
     UserError,
 )
-from evertape.model.call import Call, Reply, Transport
-from evertape.model.crew import Crew, Settled
-from evertape.model.dataset import Dataset
-from evertape.model.events import (
-    Emit,
-    ItemFailed,
-    ItemSettled,
-    ItemStarted,
-    JobFinished,
-    JobStarted,
-    WorkersSeen,
-)
-from evertape.model.feed import Feed, Page
+from evertape.model.crew import Crew
+from evertape.model.events import JobFinished, JobStarted, WorkersSeen
 from evertape.model.job import Item, ItemState, Job, JobState, Wish
 from evertape.model.plan import Plan
-from evertape.model.store import Commit, Store
-from evertape.model.unit import Outcome
 
 GRACE = 5.0
 """Seconds that requests on the wire are given once a job is asked to stop."""
 BEAT = 0.5
 """Seconds between two heartbeats, which is also how soon a wish is noticed."""
-_OUTCOMES = {ItemState.DONE: "settled", ItemState.NOTHING: "nothing", ItemState.PENDING: "pending"}
-PATIENCE = 30.0
-"""Seconds for which a write is tried again while somebody else writes."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Work:
-    """What a runner needs to know of the world.
-
-    Attributes:
-        datasets, feeds: by name.
-        budget: bytes on the wire beyond which items stop as "over budget"; None for no bound.
-        crew: processes that work off the calls they take; the others are worked off here.
-    """
-
-    store: Store
-    transport: Transport
-    datasets: Mapping[str, Dataset]
-    feeds: Mapping[str, Feed]
-    clock: Clock
-    emit: Emit
-    workers: int = 10
-    budget: int | None = None
-    crew: Crew | None = None
-
-
-def items_of(job_id: str, plan: Plan) -> list[Item]:
-    """One item a call, in the plan's order."""
-    items: list[Item] = []
-    for number, step in enumerate(plan.steps):
-        for call in step.calls:
-            key = call.units[0].key if call.units else call.url
-            items.append(
-                Item(
-                    job_id=job_id,
-                    position=len(items),
-                    step=number,
-                    dataset=step.dataset,
-                    key=key,
-                    label=call.label or key,
-                    feed=step.feed,
-                )
-            )
-    return items
+LANES = 12
+"""Items that may wait for a permit or a retry, for each that is at work."""
+SECOND_PASS = 50
+"""Fewer failed items than this are tried once more at the end of a job."""
+PASSING = (Transient.kind, Throttled.kind, Unavailable.kind)
 
 
 class Runner:
@@ -100,10 +47,11 @@ class Runner:
         self._open = asyncio.Event()
         self._open.set()
         self._stop = asyncio.Event()
-        self._denied: dict[str, str] = {}
-        self._fetched = 0
         self._fatal: EvertapeError | None = None
         self._notes: list[str] = []
+        self._fetching = Fetching(work, self._notes)
+        self._broken: dict[int, SourceError] = {}
+        self._turns: dict[int, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._cancelled = False
 
     def stop(self) -> None:
@@ -124,11 +72,12 @@ class Runner:
             JobStarted(job_id=self._job.id, kind=self._job.kind, total=len(due), at=clock.real_now())
         )
         beat = asyncio.create_task(self._beat())
-        workers = [
-            asyncio.create_task(self._worker()) for _ in range(max(1, min(self._work.workers, len(due))))
-        ]
         try:
-            await self._finish(workers)
+            await self._finish(self._workers(len(due)))
+            again = [] if self._stop.is_set() else self._once_more()
+            if again:
+                self._queue.extend(again)
+                await self._finish(self._workers(len(again)))
         finally:
             beat.cancel()
             await asyncio.gather(beat, return_exceptions=True)
@@ -142,6 +91,23 @@ class Runner:
         if self._fatal:
             raise self._fatal
         return state
+
+    def _workers(self, due: int) -> list[asyncio.Task[None]]:
+        """As many as may wait for their turn; only `Work.workers` of them are at work at once."""
+        partial = any(self._work.feeds[call.feed].partial for call in self._calls)
+        lanes = self._work.workers * (LANES if partial else 1)
+        return [asyncio.create_task(self._worker()) for _ in range(max(1, min(lanes, due)))]
+
+    def _once_more(self) -> list[Item]:
+        """The failed items where they are few and other feeds could still answer them: one second pass."""
+        failed = self._work.store.items(self._job.id, states=(ItemState.FAILED,))
+        if not 0 < len(failed) < SECOND_PASS:
+            return []
+        return [
+            item
+            for item in failed
+            if self._work.feeds[self._calls[item.position].feed].partial and item.error_kind in PASSING
+        ]
 
     async def _finish(self, workers: Sequence[asyncio.Task[None]]) -> None:
         stopping = asyncio.create_task(self._stop.wait())
@@ -216,6 +182,20 @@ class Runner:
                 self.stop()
                 return
 
+    async def _item(self, item: Item) -> None:
+        """Work an item off; those of an ordered feed one after the other, none after one that failed."""
+        call = self._calls[item.position]
+        if not self._work.feeds[call.feed].ordered:
+            await self._fetching.work_off(item, call)
+            return
+        async with self._turns[item.step]:
+            if item.step in self._broken:
+                await self._fetching.leave(item, self._broken[item.step])
+                return
+            failed = await self._fetching.work_off(item, call)
+            if failed is not None:
+                self._broken[item.step] = failed
+
     async def _hand_over(self, crew: Crew, first: Item) -> None:
         """Have a process work off the item and some of the next; what it did not come to is due again."""
         batch = [first]
@@ -232,168 +212,10 @@ class Runner:
                 async for settled in told:
                     open_.discard(settled.item.position)
                     self._notes.extend(settled.notes)
-                    _tell(self._work.emit, settled)
+                    tell(self._work.emit, settled)
         finally:
             if open_:
-                _give_back(self._work.store, self._job.id, open_)
-
-    async def _item(self, item: Item) -> None:
-        call = self._calls[item.position]
-        item = replace(
-            item, state=ItemState.LEASED, attempt=item.attempt + 1, started_at=self._work.clock.real_now()
-        )
-        await _write(self._work.store, item)
-        self._work.emit(ItemStarted(position=item.position, label=item.label))
-        try:
-            self._admit(call)
-            await self._fetch(item, call)
-        except SourceError as error:
-            await self._fail(item, call, error)
-        except asyncio.CancelledError:
-            self._work.store.set_items([replace(item, state=ItemState.DUE)])
-            raise
-
-    def _admit(self, call: Call) -> None:
-        if call.source in self._denied:
-            raise Denied(self._denied[call.source])
-        if self._work.budget is not None and self._fetched > self._work.budget:
-            raise OverBudget(
-                f"{self._fetched / 1e6:.1f} MB were fetched, far beyond the plan; check again for a new plan"
-            )
-
-    async def _fetch(self, item: Item, call: Call) -> None:
-        """Send a call and the calls that its answers ask for; commit when the last is read."""
-        tree, pages = deque([call]), []
-        replies: list[Reply] = []
-        while tree:
-            _reply, read = await self._read(tree.popleft(), replies)
-            pages += read
-            tree.extend(child for page in read for child in page.calls)
-        spent = replace(
-            item,
-            requests=item.requests + sum(r.attempts for r in replies),
-            fetched=item.fetched + sum(r.wire for r in replies),
-        )
-        notes = tuple(n for p in pages for n in p.notes)
-        try:
-            commit = await asyncio.to_thread(commit_of, self._work.datasets, call, pages, replies[-1])
-            if replies[-1].origin == "archive":
-                commit = await asyncio.to_thread(_keeping_coverage, self._work, commit)
-            notes += complaints(self._work.datasets, commit, item.label)
-            await self._settle(spent, commit, outcome_of(pages), notes)
-        except ValueError as error:
-            malformed = Malformed(f"{call.url} holds a value that does not fit its column: {error}")
-            malformed.requests = spent.requests
-            raise malformed from error
-
-    async def _read(self, call: Call, replies: list[Reply]) -> tuple[Reply, list[Page]]:
-        """Send and read; an answer that cannot be read is asked for once more."""
-        for last in (False, True):
-            try:
-                reply = await self._work.transport.send(call)
-            except SourceError as error:
-                error.requests += sum(r.attempts for r in replies)
-                raise
-            replies.append(reply)
-            self._fetched += reply.wire
-            try:
-                return reply, await asyncio.to_thread(_pages, self._work, reply)
-            except Malformed as error:
-                if last or reply.origin != "wire":
-                    error.requests = sum(r.attempts for r in replies)
-                    raise
-        raise AssertionError("the second reading returns or raises")
-
-    async def _settle(self, item: Item, commit: Commit, outcome: Outcome, notes: tuple[str, ...]) -> None:
-        done = settled(item, outcome, commit, self._work.clock.real_now())
-        self._notes.extend(notes)
-        await persist(lambda: self._work.store.commit(replace(commit, items=(done,))))
-        _tell(self._work.emit, Settled(item=done, notes=notes))
-
-    async def _fail(self, item: Item, call: Call, error: SourceError) -> None:
-        if isinstance(error, Denied):
-            self._denied[call.source] = str(error)
-        failed = replace(
-            item,
-            state=ItemState.FAILED,
-            error_kind=error.kind,
-            error=str(error),
-            requests=item.requests + error.requests,
-            fetched=item.fetched + error.fetched,
-            finished_at=self._work.clock.real_now(),
-        )
-        await _write(self._work.store, failed)
-        _tell(self._work.emit, Settled(item=failed))
+                give_back(self._work.store, self._job.id, open_)
 
 
-def _pages(work: Work, reply: Reply) -> list[Page]:
-    """What an answer says. Runs off the event loop."""
-    units = reply.call.units
-    held = work.store.holdings(units[0].dataset, [unit.key for unit in units]) if units else {}
-    return list(work.feeds[reply.call.feed].read(reply, held))
-
-
-def _give_back(store: Store, job_id: str, positions: Collection[int]) -> None:
-    """What is still leased is due; a process may have settled some of it and not been heard."""
-    # Where the database is busy they stay leased, which is due to whoever resumes the job.
-    with contextlib.suppress(Busy):
-        leased = store.items(job_id, states=(ItemState.LEASED,))
-        due = [replace(item, state=ItemState.DUE) for item in leased if item.position in positions]
-        store.set_items(due)
-
-
-def _tell(emit: Emit, told: Settled) -> None:
-    item = told.item
-    if item.state is ItemState.FAILED:
-        emit(
-            ItemFailed(
-                position=item.position,
-                label=item.label,
-                dataset=item.dataset,
-                kind=item.error_kind or "source",
-                message=item.error or "",
-                requests=item.requests,
-            )
-        )
-        return
-    emit(
-        ItemSettled(
-            position=item.position,
-            label=item.label,
-            dataset=item.dataset,
-            outcome=_OUTCOMES[item.state],
-            stored=item.stored,
-            fetched=item.fetched,
-            requests=item.requests,
-            notes=told.notes,
-        )
-    )
-
-
-async def _write(store: Store, item: Item) -> None:
-    await persist(lambda: store.set_items([item]))
-
-
-async def persist(write: Callable[[], object]) -> None:
-    """Write off the loop; a busy database is tried again for half a minute."""
-    until = time.monotonic() + PATIENCE
-    while True:
-        try:
-            await asyncio.shield(asyncio.to_thread(write))
-            return
-        except Busy:
-            if time.monotonic() > until:
-                raise
-            await asyncio.sleep(0.2)
-
-
-def _keeping_coverage(work: Work, commit: Commit) -> Commit:
-    """An old answer read again says nothing new about what is covered."""
-    held = {
-        (h.unit.dataset, h.unit.key)
-        for name in {h.unit.dataset for h in commit.holdings}
-        if work.datasets[name].derived is None
-        for h in work.store.holdings(name).values()
-    }
-    new = [h for h in commit.holdings if (h.unit.dataset, h.unit.key) not in held]
-    return replace(commit, holdings=new)
+__all__ = ["Runner", "Work"]

@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from datetime import date
 
+from evertape.datasets.universe import listing_key
 from evertape.errors import UserError
 from evertape.formats.edgar import canonical_symbol, cik10
 from evertape.model.dataset import Asked
@@ -109,10 +110,47 @@ def by_scope(scope: str, listings: Sequence[Row], members: Sequence[Row]) -> Map
     return companies
 
 
+def listed(
+    symbols: Sequence[str], listings: Sequence[Row], companies: Mapping[str, str]
+) -> Mapping[str, str]:
+    """The listings meant: of a ticker that one, of a CIK the company's first, in the order asked.
+
+    Args:
+        listings: (symbol, CIK) rows, in rank order.
+        companies: what `by_symbols` or `by_scope` made of them.
+    """
+    named = {canonical_symbol(text) for text in symbols}
+    by_company: dict[str, list[str]] = {cik: [] for cik in companies}
+    for symbol, cik in listings:
+        by_company.get(cik10(cik), []).append(symbol)
+    found: dict[str, str] = {}
+    for cik, held in by_company.items():
+        chosen = [symbol for symbol in held if symbol in named] or held[:1]
+        found.update((listing_key(symbol, int(cik)), symbol) for symbol in chosen)
+    return found
+
+
+def listings_of(chosen: Sequence[Row], listings: Sequence[Row]) -> Mapping[str, str]:
+    """Keys and symbols of (symbol, CIK) rows, in the rank order of all listings."""
+    rank = {symbol: at for at, (symbol, _) in reversed(list(enumerate(listings)))}
+    ordered = sorted(chosen, key=lambda row: rank.get(row[0], len(rank)))
+    return {listing_key(symbol, int(cik)): symbol for symbol, cik in ordered}
+
+
 def everybody(held: Sequence[str], listings: Sequence[Row], names: Mapping[int, str]) -> Mapping[str, str]:
     """Companies by the CIKs under which something is held, with the symbol or name to show."""
     symbol_of = {cik: symbol for symbol, cik in reversed(listings)}
     return {cik: symbol_of.get(int(cik)) or names.get(int(cik)) or cik for cik in held}
 
 
-__all__ = ["DEFAULT_SINCE", "SCOPES", "Asked", "by_scope", "by_symbols", "everybody", "near"]
+__all__ = [
+    "DEFAULT_SINCE",
+    "SCOPES",
+    "Asked",
+    "by_scope",
+    "by_symbols",
+    "everybody",
+    "listed",
+    "listings_of",
+    "near",
+]

@@ -28,6 +28,8 @@ class Call:
         session: whether the source's session (a token, a cookie, a crumb) goes with it.
         expected: requests that answering it takes, those included that its answers ask for in turn.
         carried: what the reader of an earlier answer hands on to the reader of this one.
+        patient: waits for its source's open circuit; one that can be answered elsewhere does not.
+        query: added to the address as it is sent, and shown nowhere.
         method, body: of a login step's request; everything else is a GET without a body.
         into: a path relative to the home to which a large body is streamed, resumed after a break;
             empty for a body that is held in memory.
@@ -46,6 +48,8 @@ class Call:
     session: bool = False
     expected: int = 1
     carried: tuple[str, ...] = ()
+    patient: bool = True
+    query: Mapping[str, str] = field(default_factory=dict, repr=False)
     method: str = "GET"
     body: bytes = field(default=b"", repr=False)
     into: str = ""
@@ -62,7 +66,7 @@ class Reply:
         at: when the headers arrived, aware UTC, on the clock that may be pretended.
         attempts: requests sent for it.
         elapsed: seconds on the wire of the last attempt.
-        origin: "wire", "archive" or "held".
+        origin: "wire", "archive", "held" or "file".
         path: the file that a call with `into` filled; its body is empty then, and content-length in
             the headers is the file's. Status 304 says that the file lay there and is still right.
     """

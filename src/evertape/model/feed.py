@@ -96,6 +96,7 @@ class Source:
     Attributes:
         hosts: answered by this source; limits hold over all of them together.
         credentials: environment names it needs: any one of them, or every one where `all_of` says so.
+        browser: it answers only who shakes hands as a browser does.
         login: how a session is got, for calls that ask for one; None where the source has none.
         headers: credential values to request headers.
         refusal: what a reply really says, None where it is an answer; looks behind status 200.
@@ -108,6 +109,7 @@ class Source:
     credentials: tuple[str, ...] = ()
     credential_help: str = ""
     all_of: bool = False
+    browser: bool = False
     login: Login | None = None
     headers: Callable[[Mapping[str, str]], Mapping[str, str]] = field(default=lambda _: {})
     rate_setting: str | None = None

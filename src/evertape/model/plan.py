@@ -43,17 +43,32 @@ class Step:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Fallback:
+    """Feeds that are asked, in this order, for what a step of a dataset leaves unsettled.
+
+    Attributes:
+        worst: what the dearest of them costs where everything is left.
+    """
+
+    dataset: str
+    feeds: tuple[str, ...]
+    worst: Cost
+
+
+@dataclass(frozen=True, kw_only=True)
 class Plan:
     """Frozen, JSON both ways.
 
     Attributes:
         target: what was asked for ("financials").
+        fallbacks: who is asked for what the steps leave; no part of `cost`.
         options: what shaped it (scope, since).
         digest: over steps, options and versions; two equal plans have equal digests.
     """
 
     target: str
     steps: tuple[Step, ...]
+    fallbacks: tuple[Fallback, ...] = ()
     options: dict[str, Any] = field(default_factory=dict)
     version: str = ""
     digest: str = ""
@@ -69,11 +84,18 @@ class Plan:
     def sealed(self) -> Plan:
         """The same plan with its digest filled in."""
         body = msgspec.json.encode(
-            {"target": self.target, "steps": self.steps, "options": self.options, "version": self.version}
+            {
+                "target": self.target,
+                "steps": self.steps,
+                "fallbacks": self.fallbacks,
+                "options": self.options,
+                "version": self.version,
+            }
         )
         return Plan(
             target=self.target,
             steps=self.steps,
+            fallbacks=self.fallbacks,
             options=self.options,
             version=self.version,
             digest=hashlib.sha256(body).hexdigest()[:16],

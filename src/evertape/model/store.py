@@ -92,6 +92,12 @@ class Store(Ledger, Protocol):
     ) -> list[Row]:
         """Rows in key order, Python values (dates, aware instants); all columns where none is named."""
 
+    def count(
+        self, record: type[Record], by: Sequence[str], counting: str, where: Sequence[Condition] = ()
+    ) -> list[Row]:
+        """For each combination of the columns `by`, in their order: their values, and how many different
+        values the column `counting` has there."""
+
     def holdings(self, dataset: str, keys: Collection[str] | None = None) -> Mapping[str, Holding]:
         """Coverage by key."""
 

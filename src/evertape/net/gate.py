@@ -32,6 +32,10 @@ class CircuitOpen(Unavailable):
         self.failed_probes = failed_probes
 
 
+class Expired(Denied):
+    """The session that went with the request is no longer in force."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class GateOptions:
     """How a gate is set.
@@ -86,7 +90,8 @@ class Gate:
         result: Literal["ok", "down", "unknown"] = "unknown"
         try:
             reply = await self._wire.send(call, arrived)
-            refusal = source.refusal(reply)
+            # A login's steps judge their answers themselves.
+            refusal = source.refusal(reply) if call.feed else None
             result = "down" if reply.status >= 500 else "ok"
         except SourceError as error:
             result = "down" if isinstance(error, Transient) else "ok"
@@ -170,6 +175,8 @@ def _error(refusal: Refusal, call: Call) -> SourceError:
     """The refusal as an error; after a shared pause the gate itself makes the next try wait."""
     text = f"{refusal.reason} ({call.url})"
     wait = None if refusal.pause else refusal.retry_after
+    if refusal.kind == "expired":
+        return _sent(Expired(text))
     if refusal.kind == "denied":
         return _sent(Denied(text))
     if refusal.kind == "malformed":

@@ -7,7 +7,7 @@ import random
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 from evertape.clock import Clock
 from evertape.errors import Malformed, SourceError, Transient
@@ -35,11 +35,17 @@ class Wire(Protocol):
 
 
 def address(call: Call, reroute: str | None) -> str:
-    """Where a call goes: `https://HOST/PATH`, or `BASE/HOST/PATH` where sources are re-routed."""
+    """Where a call goes: `https://HOST/PATH`, or `BASE/HOST/PATH` where sources are re-routed.
+
+    The call's `query` is added here, so that nothing above the wire shows it.
+    """
     parts = urlsplit(call.url)
     if parts.scheme not in ("https", "http") or not parts.hostname:
         raise Malformed(f"{call.url} is not an address that can be fetched")
-    return f"{reroute.rstrip('/')}/{call.url.split('://', 1)[1]}" if reroute else call.url
+    url = call.url
+    if call.query:
+        url += ("&" if parts.query else "?") + urlencode(call.query)
+    return f"{reroute.rstrip('/')}/{url.split('://', 1)[1]}" if reroute else url
 
 
 class Http:
@@ -50,6 +56,7 @@ class Http:
             without a byte.
         home: what `Call.into` is relative to; None refuses such calls.
         reroute: a sandbox's base address. jitter: most seconds of random delay before a send.
+        slots: requests on the wire at once; one that waits for a permit or a retry takes none.
     """
 
     def __init__(
@@ -61,7 +68,9 @@ class Http:
         reroute: str | None = None,
         jitter: float = 0.0,
         home: Path | None = None,
+        slots: int = 64,
     ) -> None:
+        self._slots = asyncio.Semaphore(slots)
         self._clock = clock
         self._connect_timeout = connect_timeout
         self._total_timeout = total_timeout
@@ -91,7 +100,7 @@ class Http:
             await self._clock.sleep(random.uniform(0.0, self._jitter))  # noqa: S311
         began = self._clock.instant()
         try:
-            async with self._asked(url, call, download) as response:
+            async with self._slots, self._asked(url, call, download) as response:
                 arrived()
                 at = self._clock.now()
                 headers = _plain(response, call.url)
@@ -128,7 +137,11 @@ class Http:
     def _asked(self, url: str, call: Call, download: Download | None) -> Any:
         session = self._opened()
         if download is None:
-            return session.get(url, headers=dict(call.headers), allow_redirects=False)
+            # A step of a login may have a body; all else is a GET.
+            body = call.body or None
+            return session.request(
+                call.method, url, headers=dict(call.headers), data=body, allow_redirects=False
+            )
         return session.get(
             url,
             headers={**call.headers, **download.headers},

@@ -58,7 +58,7 @@ class Retry:
 
         def again(error: BaseException) -> bool:
             nonlocal wait
-            pause = self._wait(error, tally) if isinstance(error, SourceError) else None
+            pause = self._wait(error, tally, call) if isinstance(error, SourceError) else None
             wait = pause or 0.0
             return pause is not None
 
@@ -95,11 +95,11 @@ class Retry:
         tally.requests += 1
         return reply
 
-    def _wait(self, error: SourceError, tally: _Tally) -> float | None:
+    def _wait(self, error: SourceError, tally: _Tally, call: Call) -> float | None:
         """Seconds before the next try; None to give up."""
         options = self._options
         if isinstance(error, CircuitOpen):
-            return error.seconds if error.failed_probes < options.patience else None
+            return error.seconds if call.patient and error.failed_probes < options.patience else None
         most = options.retries if isinstance(error, Transient) else min(1, options.retries)
         if not isinstance(error, (Transient, Malformed)) or tally.faults > most:
             return None

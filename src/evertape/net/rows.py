@@ -14,7 +14,7 @@ from evertape.net.decision import LONG, POLL, Breaker, Circuit, Moment, Pause, o
 
 ON_WIRE_AT_MOST = 120.0
 """Seconds after which a permit on the wire is taken to have ended, even if its owner lives."""
-_VERSION = 1
+_VERSION = 2
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS permits (
     id INTEGER PRIMARY KEY AUTOINCREMENT, key TEXT NOT NULL,
@@ -30,7 +30,8 @@ CREATE TABLE IF NOT EXISTS circuits (
     failed_probes INTEGER NOT NULL, reason TEXT NOT NULL, probe INTEGER
 );
 CREATE TABLE IF NOT EXISTS attempts (key TEXT NOT NULL, at REAL NOT NULL, down INTEGER NOT NULL);
-PRAGMA user_version = 1;
+CREATE TABLE IF NOT EXISTS answers (key TEXT PRIMARY KEY, at REAL NOT NULL);
+PRAGMA user_version = 2;
 """
 _NTH = (
     "SELECT ended FROM permits WHERE key = ? AND boot = ?"
@@ -57,7 +58,7 @@ def connect(path: Path) -> sqlite3.Connection:
             db.execute("PRAGMA journal_mode = WAL")
             db.execute("PRAGMA synchronous = NORMAL")
             (version,) = db.execute("PRAGMA user_version").fetchone()
-            if version == 0:
+            if version < _VERSION:
                 db.executescript("BEGIN IMMEDIATE;" + _SCHEMA + "COMMIT;")
             elif version != _VERSION:
                 db.close()
@@ -169,6 +170,8 @@ def opened_by(
         return None
     db.execute("DELETE FROM attempts WHERE key = ? AND at < ?", (key, wall - breaker.window))
     db.execute("INSERT INTO attempts VALUES (?, ?, ?)", (key, wall, int(down)))
+    if not down:
+        db.execute("INSERT OR REPLACE INTO answers VALUES (?, ?)", (key, wall))
     count, failed = db.execute("SELECT count(*), total(down) FROM attempts WHERE key = ?", (key,)).fetchone()
     opened = opened_by_share(breaker, count, int(failed), wall)
     if opened:
@@ -180,3 +183,24 @@ def pause_of(db: sqlite3.Connection, key: str) -> Pause | None:
     """The latest pause of a key, over or not."""
     row = db.execute("SELECT written, until, reason FROM pauses WHERE key = ?", (key,)).fetchone()
     return Pause(written=row[0], until=row[1], reason=row[2]) if row else None
+
+
+def seen_of(db: sqlite3.Connection, key: str, now: float) -> tuple[int, int, float | None, float | None]:
+    """Attempts and failures of the last five minutes, mean seconds to an answer, and when the last came."""
+    window = (key, now - 300.0)
+    attempts, failed = db.execute(
+        "SELECT count(*), total(down) FROM attempts WHERE key = ? AND at >= ?", window
+    ).fetchone()
+    (seconds,) = db.execute(
+        "SELECT avg(ended_wall - granted_wall) FROM permits WHERE key = ? AND ended_wall >= ?", window
+    ).fetchone()
+    last = db.execute("SELECT at FROM answers WHERE key = ?", (key,)).fetchone()
+    return attempts, int(failed), seconds, last[0] if last else None
+
+
+def used_of(db: sqlite3.Connection, key: str, since: float) -> int:
+    """Permits of a key that are on the wire, or ended since an instant in UTC seconds."""
+    (count,) = db.execute(
+        "SELECT count(*) FROM permits WHERE key = ? AND (ended_wall IS NULL OR ended_wall >= ?)", (key, since)
+    ).fetchone()
+    return int(count)

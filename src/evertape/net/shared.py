@@ -41,6 +41,24 @@ class Permit:
     probe: bool
 
 
+@dataclass(frozen=True, kw_only=True)
+class Health:
+    """How a source has done in the last five minutes.
+
+    Attributes:
+        used: permits taken of each of its limits.
+        seconds: from permit to answer, the mean. answered_at: the last answer, in UTC seconds.
+    """
+
+    circuit: Circuit
+    pause: Pause | None
+    used: tuple[int, ...]
+    attempts: int
+    failed: int
+    seconds: float | None
+    answered_at: float | None
+
+
 class SharedState:
     """Permits, pauses and circuits by key, in one file.
 
@@ -111,6 +129,25 @@ class SharedState:
             if new:
                 row = (permit.key, new.written, new.until, new.reason)
                 db.execute("INSERT OR REPLACE INTO pauses VALUES (?, ?, ?, ?)", row)
+
+    def health(self, key: str, limits: Sequence[Limit], now: float) -> Health:
+        """How a source has done lately, and how much of its limits is used; `now` in UTC seconds."""
+        try:
+            db = self._open()
+            circuit, pause = rows.circuit_of(db, key), rows.pause_of(db, key)
+            attempts, failed, seconds, last = rows.seen_of(db, key, now)
+            used = tuple(rows.used_of(db, key, now - limit.seconds) for limit in limits)
+        except sqlite3.Error as error:
+            raise self._fault(error) from error
+        return Health(
+            circuit=circuit,
+            pause=pause if pause and pause.until > now else None,
+            used=used,
+            attempts=attempts,
+            failed=failed,
+            seconds=seconds,
+            answered_at=last,
+        )
 
     def close(self) -> None:
         """Close the file."""

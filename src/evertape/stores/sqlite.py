@@ -127,6 +127,30 @@ class SqliteStore(SqliteJobs):
             texts = self._texts.texts(reader) if coded and rows else {}
         return decode_rows(table, chosen, rows, texts)
 
+    def count(
+        self, record: type[Record], by: Sequence[str], counting: str, where: Sequence[Condition] = ()
+    ) -> list[Row]:
+        """How many different values a column has for each combination of the columns `by`.
+
+        Raises:
+            ValueError: a column is unknown, or stored as a code.
+        """
+        table = table_of(record)
+        chosen = [table.columns[table.position(name)] for name in by]
+        if any(column.kind == "coded" for column in chosen):
+            raise ValueError(f"{table.name} is not counted by a coded column")
+        names = ", ".join(by)
+        clause, parameters = schema.where(table, where, SQLITE)
+        counted = table.columns[table.position(counting)].name
+        query = (
+            f"SELECT {names}, COUNT(DISTINCT {counted}) FROM {schema.stored_name(table)}{clause} "  # noqa: S608
+            f"GROUP BY {names} ORDER BY {names}"
+        )
+        with self.reading() as reader:
+            rows = reader.execute(query, parameters).fetchall()
+        values = decode_rows(table, chosen, [row[:-1] for row in rows], {})
+        return [(*value, row[-1]) for value, row in zip(values, rows, strict=True)]
+
     def holdings(self, dataset: str, keys: Collection[str] | None = None) -> Mapping[str, Holding]:
         """Coverage by key; where a key has several extents, the one looked at last."""
         query = f"SELECT {', '.join(_HOLDING)} FROM holdings WHERE dataset = ?"  # noqa: S608

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from evertape.database.extract import ExtractOptions, frames
 from evertape.database.extract.frames import Setup, Task
-from evertape.engine.runner import persist
+from evertape.engine.ledger import persist
 from evertape.errors import StoreError, UserError
 from evertape.model.call import Call
 from evertape.model.crew import Settled, WorkerSeen

@@ -1,0 +1,92 @@
+"""prices and options: reading the market data that is held."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+import click
+
+from evertape.cli import show
+from evertape.cli.options import Day, Range, Symbols, common, print_json
+from evertape.cli.session import opened
+
+_SHOWN = (
+    "contract", "kind", "expiration", "dte", "strike", "bid", "ask", "mid", "volume", "open_interest",
+    "implied_volatility", "delta", "monthly_return", "annual_return",
+)  # fmt: skip
+
+
+@click.command()
+@click.argument("symbols", type=Symbols())
+@click.option("--start", type=Day(), help="The first session.")
+@click.option("--end", type=Day(), help="The last session.")
+@click.option("--raw", is_flag=True, help="As traded, without adjusting for splits and dividends.")
+@click.option(
+    "--limit", type=click.IntRange(1, 100_000), help="The latest N rows; all in JSON, 20 in a table."
+)
+@common
+def prices(
+    symbols: tuple[str, ...],
+    start: date | None,
+    end: date | None,
+    raw: bool,
+    limit: int | None,
+    as_json: bool,
+    log_level: str,
+) -> int:
+    """Daily bars of SYMBOLS, adjusted for splits and dividends as known now."""
+    from evertape.database.market import PRICE_COLUMNS, price_rows
+
+    with opened(read_only=True) as db:
+        rows = price_rows(db, symbols, start, end, adjusted=not raw)
+    kept = rows if limit is None else rows[-limit:]
+    if as_json:
+        print_json([dict(zip(PRICE_COLUMNS, row, strict=True)) for row in kept])
+        return 0
+    if not rows:
+        click.echo(f"no prices of {', '.join(symbols)} are held; run: evertape refresh prices", err=True)
+        return 1
+    body = [tuple(_number(value) for value in row) for row in kept[-(limit or 20) :]]
+    show.rows(show.answer(), PRICE_COLUMNS, body)
+    return 0
+
+
+@click.command()
+@click.argument("symbol")
+@click.option("--dte", type=Range(), help="Calendar days to expiration: 25-40.")
+@click.option("--delta", type=Range(), help="Size of the delta, whatever its sign: 0.2-0.35.")
+@click.option("--kind", type=click.Choice(["call", "put"]))
+@click.option("--day", type=Day(), help="The latest snapshot of that day or before.")
+@click.option(
+    "--limit", type=click.IntRange(1, 100_000), help="The first N rows; all in JSON, 40 in a table."
+)
+@common
+def options(symbol: str, limit: int | None, as_json: bool, log_level: str, **chosen: Any) -> int:
+    """The contracts of SYMBOL in the latest snapshot, with greeks and the return of the premium.
+
+    Returns are mid / collateral x 30 / days (monthly) and x 365 / days (annual); the collateral is the
+    strike of a put, the stock price of a call.
+    """
+    from evertape.database.market import OPTION_COLUMNS, option_rows
+
+    with opened(read_only=True) as db:
+        rows = option_rows(db, symbol, **chosen)
+    kept = rows if limit is None else rows[:limit]
+    told = [dict(zip(OPTION_COLUMNS, row, strict=True)) for row in kept]
+    if as_json:
+        print_json(told)
+        return 0
+    if not rows:
+        click.echo(f"no such options of {symbol} are held; run: evertape refresh options", err=True)
+        return 1
+    body = [tuple(_number(row[name]) for name in _SHOWN) for row in told[: limit or 40]]
+    first = told[0]
+    computed = any(row["greeks_computed"] for row in told)
+    title = f"{first['symbol']} at {first['stock_price']}, {first['taken_at']}, {first['source']}"
+    show.rows(show.answer(), _SHOWN, body, title + ("; some greeks computed" if computed else ""))
+    return 0
+
+
+def _number(value: object) -> object:
+    return f"{value:.4f}".rstrip("0").rstrip(".") if isinstance(value, float) else value

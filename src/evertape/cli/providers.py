@@ -1,0 +1,94 @@
+"""providers: the sources' health, limits and circuits; logging in; testing one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import click
+
+from evertape.cli import show
+from evertape.cli.options import common, moment, print_json
+from evertape.cli.session import opened, run
+
+if TYPE_CHECKING:
+    from evertape.datasets.limits import RateLimit
+    from evertape.model.login import Question
+
+
+@click.group(invoke_without_command=True)
+@common
+@click.pass_context
+def providers(context: click.Context, as_json: bool, log_level: str) -> None:
+    """Each source's circuit, limits used, latency, error rate, last answer and credentials. No request."""
+    if context.invoked_subcommand is None:
+        with opened() as db:
+            found = db.providers()
+        if as_json:
+            print_json([{name: getattr(row, name) for name in _names(row)} for row in found])
+        else:
+            _print(found)
+
+
+def _names(row: RateLimit) -> Sequence[str]:
+    from evertape.model.records import table_of
+
+    return table_of(type(row)).names
+
+
+def _print(found: Sequence[RateLimit]) -> None:
+    rows, last = [], ""
+    for row in found:
+        first = row.source != last
+        last = row.source
+        errors = f"{100 * row.failed / row.attempts:.1f} % of {row.attempts}" if row.attempts else ""
+        latency = "" if row.latency_seconds is None else f"{1000 * row.latency_seconds:.0f} ms"
+        circuit = row.circuit if row.retry_at is None else f"{row.circuit} until {row.retry_at:%H:%M:%S} UTC"
+        answered = moment(row.answered_at)
+        used = f"{row.used} of {row.limit_count} in {row.window_seconds:g} s"
+        rest = (circuit, errors, latency, answered, row.credentials) if first else ("",) * 5
+        rows.append((row.source if first else "", used, *rest))
+    heads = ("source", "used", "circuit", "errors in 5 min", "latency", "last answer", "credentials")
+    show.rows(show.answer(), heads, rows)
+
+
+@providers.command()
+@click.argument("name")
+def login(name: str) -> int:
+    """Log in to a source, step by step. What it hands out is kept for this user alone."""
+    from evertape.database.providers import source_named
+    from evertape.errors import UserError
+
+    with opened() as db:
+        source = source_named(db, name)
+        if source.login is None:
+            raise UserError(f"{name} needs no login")
+        session = run(db, db.workshop.log_in(source, _answer))
+    until = session.person_by or session.expires_at
+    click.echo(f"logged in to {name}" + (f" until {moment(until)}" if until else ""), err=True)
+    return 0
+
+
+def _answer(question: Question) -> str:
+    return str(click.prompt(question.prompt, hide_input=question.secret, err=True))
+
+
+@providers.command()
+@click.argument("name", required=False)
+@click.option("--symbol", default="AAPL", show_default=True, help="The listing to ask for.")
+@common
+def test(name: str | None, symbol: str, as_json: bool, log_level: str) -> int:
+    """Ask a source (or each that can be asked) for one listing's latest prices or options; keep nothing."""
+    from evertape.database.providers import source_named, tested
+
+    with opened(log_level=log_level) as db:
+        if name is not None:
+            source_named(db, name)
+        found = run(db, tested(db, name, symbol))
+    if as_json:
+        print_json(found)
+    else:
+        heads = ("feed", "answer", "rows", "requests", "seconds")
+        body = [(f.feed, f.said, f.rows, f.requests, f"{f.seconds:.2f}") for f in found]
+        show.rows(show.answer(), heads, body)
+    return 0 if all(f.right for f in found) else 1

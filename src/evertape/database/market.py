@@ -1,0 +1,152 @@
+"""Reading bars and option chains: adjusted as of now, or as traded; the latest snapshot, or that of a day."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+from evertape.datasets.options import OptionQuote
+from evertape.datasets.prices import CorporateAction, DailyPrice
+from evertape.datasets.universe import Listing
+from evertape.errors import UserError
+from evertape.formats.adjusting import COLUMNS, adjusted_bars, traded_bars
+from evertape.formats.edgar import canonical_symbol
+from evertape.model.records import Condition, Row, table_of
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from evertape.database.facade import Database
+
+PRICE_COLUMNS = ("symbol", *COLUMNS)
+_OPTION_COLUMNS = tuple(name for name in table_of(OptionQuote).names if name != "listing_id")
+OPTION_COLUMNS = ("symbol", *_OPTION_COLUMNS)
+
+
+def listing_of(db: Database, symbol: str) -> tuple[int, str]:
+    """A listing's identifier and symbol, by its ticker or its company's CIK.
+
+    Raises:
+        UserError: an unknown ticker.
+    """
+    cik, label = db.company(symbol)
+    named = canonical_symbol(symbol)
+    rows = db.store.read(
+        Listing, ("rank", "listing_id", "symbol"), (Condition(column="cik", op="=", value=int(cik)),)
+    )
+    for _, ident, held in sorted(rows, key=lambda row: (row[2] != named, row[0])):
+        return ident, held
+    raise UserError(f"{label} has no listing; see: evertape universe {label}")
+
+
+def price_rows(
+    db: Database,
+    symbols: Sequence[str],
+    start: date | None = None,
+    end: date | None = None,
+    *,
+    adjusted: bool = True,
+) -> list[Row]:
+    """Bars of listings, a row a session, as `PRICE_COLUMNS`; of several sources' the preferred one's."""
+    found: list[Row] = []
+    rank = _ranks(db)
+    for symbol in symbols:
+        ident, label = listing_of(db, symbol)
+        where = (Condition(column="listing_id", op="=", value=ident),)
+        bars = db.store.read(DailyPrice, where=where)
+        actions = db.store.read(CorporateAction, where=where)
+        made = (adjusted_bars if adjusted else traded_bars)(bars, actions, rank)
+        found += [
+            (label, *bar)
+            for bar in made
+            if (start is None or bar[0] >= start) and (end is None or bar[0] <= end)
+        ]
+    return found
+
+
+def _ranks(db: Database) -> dict[str, int]:
+    """The place of each source among those that send bars."""
+    places: dict[str, int] = {}
+    for feed in db.survey.feeds_of("prices"):
+        places.setdefault(feed.source, len(places))
+    return places
+
+
+def prices(
+    db: Database,
+    symbols: str | Sequence[str],
+    start: date | str | None = None,
+    end: date | str | None = None,
+    *,
+    adjusted: bool = True,
+) -> pd.DataFrame:
+    """Daily bars as a frame, the earliest session first.
+
+    Args:
+        symbols: one ticker or several.
+        start, end: New York dates, both included.
+        adjusted: for splits and dividends, as they are known now; False for the numbers as traded.
+
+    Raises:
+        UserError: an unknown ticker.
+    """
+    import pandas as pd
+
+    named = [symbols] if isinstance(symbols, str) else symbols
+    rows = price_rows(db, named, _day(start), _day(end), adjusted=adjusted)
+    return pd.DataFrame(rows, columns=list(PRICE_COLUMNS))
+
+
+def option_rows(
+    db: Database,
+    symbol: str,
+    *,
+    dte: tuple[float, float] | None = None,
+    delta: tuple[float, float] | None = None,
+    kind: str | None = None,
+    day: date | None = None,
+) -> list[Row]:
+    """Contracts of the latest snapshot, as `OPTION_COLUMNS`, by expiration, kind and strike.
+
+    Args:
+        dte: calendar days to expiration, both bounds included.
+        delta: its size, whatever its sign, both bounds included.
+        kind: "call" or "put". day: the latest snapshot of that New York date or before.
+    """
+    ident, label = listing_of(db, symbol)
+    before = "" if day is None else " AND day <= ?"
+    latest = f"(SELECT MAX(taken_at) FROM option_quotes WHERE listing_id = ?{before})"  # noqa: S608
+    clauses, values = [f"listing_id = ? AND taken_at = {latest}"], [ident, ident]
+    given: list[Any] = [*values, *([] if day is None else [day.isoformat()])]
+    for name, bounds in (("dte", dte), ("ABS(delta)", delta)):
+        if bounds is not None:
+            clauses.append(f"{name} BETWEEN ? AND ?")
+            given += bounds
+    if kind is not None:
+        clauses.append("kind = ?")
+        given.append(kind)
+    columns = ", ".join(_OPTION_COLUMNS)
+    query = f"SELECT {columns} FROM option_quotes WHERE {' AND '.join(clauses)}"  # noqa: S608
+    _, rows = db.store.sql(f"{query} ORDER BY expiration, kind, strike, contract", given)
+    return [(label, *row) for row in rows]
+
+
+def options(
+    db: Database,
+    symbol: str,
+    *,
+    dte: tuple[float, float] | None = None,
+    delta: tuple[float, float] | None = None,
+    kind: str | None = None,
+    day: date | str | None = None,
+) -> pd.DataFrame:
+    """The contracts of a listing's latest snapshot as a frame; see `option_rows` for the arguments."""
+    import pandas as pd
+
+    rows = option_rows(db, symbol, dte=dte, delta=delta, kind=kind, day=_day(day))
+    return pd.DataFrame(rows, columns=list(OPTION_COLUMNS))
+
+
+def _day(day: date | str | None) -> date | None:
+    return date.fromisoformat(day) if isinstance(day, str) else day

@@ -1,0 +1,165 @@
+"""The sources' health, read from the file that all processes share, and logging in to them."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from evertape.datasets.limits import RateLimit
+from evertape.datasets.options import extent_of
+from evertape.datasets.universe import listing_key
+from evertape.errors import SourceError, UserError
+from evertape.formats import sessions
+from evertape.model.call import Transport
+from evertape.model.feed import Feed, Source
+from evertape.model.records import Batch
+from evertape.model.store import Commit
+from evertape.model.unit import Freshness, Span, Standing, Unit
+
+if TYPE_CHECKING:
+    from evertape.database.facade import Database
+    from evertape.net.shared import Health
+
+_SOON = timedelta(days=1)
+
+
+def providers(db: Database) -> list[RateLimit]:
+    """Every limit of every source with hosts, as it stands now; kept in `api_rate_limits` too."""
+    from evertape.net.login import Keep
+    from evertape.net.shared import SharedState
+
+    settings, now = db.settings, db.clock.real_now()
+    shared = SharedState(settings.state / "gate.db")
+    keep = Keep(settings.state / "sessions.json")
+    given = settings.current_credentials()
+    found = []
+    try:
+        for source in db.workshop.sources.values():
+            if not source.hosts:
+                continue
+            name = source.name
+            key = f"{name}@{urlsplit(settings.sandbox).netloc}" if settings.sandbox else name
+            health = shared.health(key, source.limits, now.timestamp())
+            credentials = _credentials(source, given, keep.read(name), now)
+            found += _rows(source, health, settings.breaker[1], credentials, now)
+    finally:
+        shared.close()
+    if found and not db.read_only:
+        db.store.commit(Commit(at=now, batches=[Batch.of(found)]))
+    return found
+
+
+def _rows(source: Source, health: Health, rest: float, credentials: str, now: datetime) -> list[RateLimit]:
+    open_ = health.circuit.state != "closed"
+    return [
+        RateLimit(
+            source=source.name,
+            window_seconds=limit.seconds,
+            limit_count=limit.count,
+            used=used,
+            circuit=health.circuit.state,
+            circuit_reason=health.circuit.reason or None,
+            retry_at=_instant(health.circuit.since + rest) if open_ else None,
+            paused_until=_instant(health.pause.until) if health.pause else None,
+            attempts=health.attempts,
+            failed=health.failed,
+            latency_seconds=None if health.seconds is None else round(health.seconds, 3),
+            answered_at=None if health.answered_at is None else _instant(health.answered_at),
+            credentials=credentials,
+            seen_at=now,
+        )
+        for limit, used in zip(source.limits, health.used, strict=True)
+    ]
+
+
+def _instant(seconds: float) -> datetime:
+    return datetime.fromtimestamp(round(seconds), UTC)
+
+
+def _credentials(source: Source, given: Mapping[str, str], kept: Mapping[str, str], now: datetime) -> str:
+    """What of its credentials is there; of a login that a person must renew, until when it holds."""
+    if source.credentials and not source.has_credentials(given):
+        names = (" and " if source.all_of else " or ").join(source.credentials)
+        return f"missing: {names}"
+    until = kept.get("person_by")
+    if until is None:
+        needs_person = source.login is not None and bool(source.credentials)
+        if needs_person and not kept:
+            return f"set, not logged in: evertape providers login {source.name}"
+        return "set" if source.credentials else "none needed"
+    left = datetime.fromisoformat(until) - now
+    if left <= timedelta(0):
+        return f"login ended: evertape providers login {source.name}"
+    soon = f", log in again: evertape providers login {source.name}" if left < _SOON else ""
+    return f"logged in until {until[:16].replace('T', ' ')} UTC{soon}"
+
+
+def source_named(db: Database, name: str) -> Source:
+    """A source by its name. Raises UserError with those there are."""
+    sources = db.workshop.sources
+    if name not in sources or not sources[name].hosts:
+        known = ", ".join(sorted(n for n, source in sources.items() if source.hosts))
+        raise UserError(f"there is no source {name}; choose one of {known}")
+    return sources[name]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tested:
+    """What one feed answered for one listing. `right` where rows came."""
+
+    feed: str
+    right: bool
+    said: str
+    rows: int = 0
+    requests: int = 0
+    seconds: float = 0.0
+
+
+async def tested(db: Database, name: str | None, symbol: str) -> list[Tested]:
+    """Ask the feeds of a source (of all, where none is named) for one listing; nothing is kept.
+
+    Raises:
+        UserError: an unknown ticker.
+    """
+    cik, label = db.company(symbol)
+    listing = next(
+        (listing_key(s, c) for s, c in db.survey.listings() if c == int(cik)), listing_key(label, int(cik))
+    )
+    today = sessions.last_closed(db.clock.now())
+    transport = db.workshop.transport()
+    try:
+        return [
+            await _asked(db, transport, feed, listing, Span(today, today))
+            for feed in db.catalog.feeds.values()
+            if feed.partial and name in (None, feed.source)
+        ]
+    finally:
+        await transport.close()
+
+
+async def _asked(db: Database, transport: Transport, feed: Feed, key: str, day: Span) -> Tested:
+    extent = extent_of(30) if feed.dataset == "options" else ""
+    unit = Unit(feed.dataset, key, None if extent else day, extent)
+    standing = Standing(
+        dataset=feed.dataset, key=key, label=key.partition(":")[0], level=Freshness.MISSING, unit=unit
+    )
+    calls = deque(replace(call, patient=False, archive=False) for call in feed.ask([standing]))
+    began, rows, requests = db.clock.instant(), 0, 0
+    notes: list[str] = []
+    try:
+        while calls:
+            reply = await transport.send(calls.popleft())
+            requests += reply.attempts
+            for page in feed.read(reply, {}):
+                rows += sum(batch.count for batch in page.batches)
+                notes += page.notes
+                calls.extend(replace(call, patient=False, archive=False) for call in page.calls)
+    except SourceError as error:
+        return Tested(feed=feed.name, right=False, said=f"{error.kind}: {error}", requests=requests)
+    said = "; ".join(notes) or ("answers" if rows else "answers, and has nothing")
+    seconds = round(db.clock.instant() - began, 3)
+    return Tested(feed=feed.name, right=rows > 0, said=said, rows=rows, requests=requests, seconds=seconds)

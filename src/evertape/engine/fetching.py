@@ -1,0 +1,271 @@
+"""Works items off: asks a feed, then others for what it leaves, and commits what the answers say."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from evertape.clock import Clock
+from evertape.engine import passing
+from evertape.engine.ledger import persist, tell, write
+from evertape.engine.settling import commit_of, complaints, outcome_of, settled
+from evertape.errors import Denied, Malformed, OverBudget, SourceError, Unavailable
+from evertape.model.call import Call, Reply, Transport
+from evertape.model.crew import Crew, Settled
+from evertape.model.dataset import Dataset
+from evertape.model.events import Emit, ItemStarted
+from evertape.model.feed import Feed, Page
+from evertape.model.job import Item, ItemState
+from evertape.model.store import Commit, Store
+from evertape.model.unit import Outcome, Unit
+
+
+@dataclass(frozen=True, kw_only=True)
+class Work:
+    """What a runner needs to know of the world.
+
+    Attributes:
+        datasets, feeds: by name.
+        others: by dataset the feeds that may be asked for what one leaves, the preferred first.
+        budget: bytes on the wire beyond which items stop as "over budget"; None for no bound.
+        crew: processes that work off the calls they take; the others are worked off here.
+    """
+
+    store: Store
+    transport: Transport
+    datasets: Mapping[str, Dataset]
+    feeds: Mapping[str, Feed]
+    clock: Clock
+    emit: Emit
+    others: Mapping[str, Sequence[Feed]] = field(default_factory=dict)
+    workers: int = 10
+    budget: int | None = None
+    crew: Crew | None = None
+
+
+@dataclass
+class _Course:
+    """One item's way through the feeds: who was asked, what was spent, what came of it.
+
+    `tried` feeds have answered or failed; `shut` ones were left alone for their open circuit, and are
+    asked once more, with patience, when nobody else is left.
+    """
+
+    item: Item
+    tried: list[str] = field(default_factory=list)
+    shut: list[str] = field(default_factory=list)
+    errors: list[tuple[str, SourceError]] = field(default_factory=list)
+    outcomes: list[Outcome] = field(default_factory=list)
+    notes: tuple[str, ...] = ()
+
+    def charge(self, requests: int, fetched: int) -> None:
+        """Put what was sent and received on the item."""
+        item = self.item
+        self.item = replace(item, requests=item.requests + requests, fetched=item.fetched + fetched)
+
+
+class Fetching:
+    """Fetches for a runner. What its answers note goes to `notes`, in the order they come."""
+
+    def __init__(self, work: Work, notes: list[str]) -> None:
+        self._work = work
+        self._notes = notes
+        self._denied: dict[str, str] = {}
+        self._fetched = 0
+        self._slots = asyncio.Semaphore(work.workers)
+
+    async def work_off(self, item: Item, call: Call) -> SourceError | None:
+        """Lease an item and settle it, or fail it; returns the error of a failed one."""
+        now = self._work.clock.real_now()
+        course = _Course(replace(item, state=ItemState.LEASED, attempt=item.attempt + 1, started_at=now))
+        await write(self._work.store, course.item)
+        self._work.emit(ItemStarted(position=item.position, label=item.label))
+        try:
+            await self._along(course, call)
+        except SourceError as error:
+            course.charge(error.requests, error.fetched)
+            await self._fail(course.item, error)
+            return error
+        except asyncio.CancelledError:
+            self._work.store.set_items([replace(course.item, state=ItemState.DUE)])
+            raise
+        return None
+
+    async def leave(self, item: Item, error: SourceError) -> None:
+        """Fail an item that is not asked for, because of what became of one before it."""
+        said = Unavailable(f"left, since an earlier one of its step failed: {error}")
+        await self._fail(replace(item, started_at=self._work.clock.real_now()), said)
+
+    async def _along(self, course: _Course, call: Call) -> None:
+        """Ask the call's feed, then the others for what it leaves, until nothing is left or nobody is."""
+        calls: Sequence[Call] = (call,)
+        left: list[Unit] = []
+        while calls:
+            left = []
+            for number, one in enumerate(calls, 1):
+                left += await self._ask(course, one, closing=number == len(calls) and not left)
+            if not left:
+                return
+            calls = self._elsewhere(course, call, left)
+        await self._nobody(course, call, left)
+
+    def _others(self, course: _Course, call: Call) -> list[Feed]:
+        """Feeds that were not tried, those whose circuit was found open last."""
+        feeds = self._work.others.get(course.item.dataset, ())
+        untried = [feed for feed in feeds if feed.name not in course.tried and feed.name != call.feed]
+        return sorted(untried, key=lambda feed: feed.name in course.shut)
+
+    def _elsewhere(self, course: _Course, call: Call, left: Sequence[Unit]) -> Sequence[Call]:
+        """The calls by which the next feed is asked for units; none where there is no other feed."""
+        if len(left) > passing.MOST:
+            return ()
+        again = [self._work.feeds[name] for name in course.shut if name not in course.tried]
+        for feed in [*self._others(course, call), *again]:
+            if feed.name in course.tried:
+                continue
+            calls = feed.ask(passing.standings(left))
+            if calls:
+                return calls
+            course.tried.append(feed.name)
+        return ()
+
+    async def _ask(self, course: _Course, call: Call, *, closing: bool) -> Sequence[Unit]:
+        """Send a call and commit what it settles; returns the units that it leaves to other feeds.
+
+        Raises:
+            SourceError: no other feed may be asked.
+        """
+        feed = self._work.feeds[call.feed]
+        patient = all(other.name in course.shut for other in self._others(course, call))
+        try:
+            self._admit(call)
+            left = await self._fetch(course, replace(call, patient=patient), closing=closing)
+        except SourceError as error:
+            if isinstance(error, Denied):
+                self._denied[call.source] = str(error)
+            if not passing.may_pass(feed, call, error):
+                raise
+            course.charge(error.requests, error.fetched)
+            error.requests = error.fetched = 0
+            course.errors.append((feed.name, error))
+            first_time = isinstance(error, Unavailable) and feed.name not in course.shut
+            (course.shut if first_time else course.tried).append(feed.name)
+            return call.units
+        if left:
+            course.tried.append(feed.name)
+        return left
+
+    async def _nobody(self, course: _Course, call: Call, left: Sequence[Unit]) -> None:
+        """What no feed settles: failed where one of them failed, otherwise known to be unknown.
+
+        Raises:
+            SourceError: the last one, naming every feed that failed.
+        """
+        dataset = self._work.datasets[course.item.dataset]
+        if course.errors or dataset.absence is None or len(left) > passing.MOST:
+            raise passing.together(course.errors, left)
+        now = self._work.clock.now()
+        keys = [unit.key for unit in left]
+        held = await asyncio.to_thread(self._work.store.holdings, dataset.name, keys)
+        commit = Commit(at=now, holdings=passing.absent(left, dataset.absence, held, now, course.tried))
+        course.outcomes.append(Outcome.PENDING)
+        await self._close(course, commit)
+
+    def _admit(self, call: Call) -> None:
+        if call.source in self._denied:
+            raise Denied(self._denied[call.source])
+        if self._work.budget is not None and self._fetched > self._work.budget:
+            raise OverBudget(
+                f"{self._fetched / 1e6:.1f} MB were fetched, far beyond the plan; check again for a new plan"
+            )
+
+    async def _fetch(self, course: _Course, call: Call, *, closing: bool) -> Sequence[Unit]:
+        """Send a call and the calls that its answers ask for; commit when the last is read."""
+        tree, pages = deque([call]), []
+        replies: list[Reply] = []
+        while tree:
+            read = await self._read(replace(tree.popleft(), patient=call.patient), replies)
+            pages += read
+            tree.extend(child for page in read for child in page.calls)
+        course.charge(sum(r.attempts for r in replies), sum(r.wire for r in replies))
+        kept = replies[-1].origin == "archive"
+        partial = self._work.feeds[call.feed].partial and not kept
+        left = passing.unsettled(call, pages) if partial else ()
+        course.notes += tuple(n for p in pages for n in p.notes)
+        course.item = replace(course.item, feed=call.feed)
+        try:
+            async with self._slots:
+                commit = await asyncio.to_thread(commit_of, self._work.datasets, call, pages, replies[-1])
+                if kept:
+                    commit = await asyncio.to_thread(_keeping_coverage, self._work, commit)
+                course.notes += complaints(self._work.datasets, commit, course.item.label)
+                course.outcomes.append(outcome_of(pages))
+                if closing and not left:
+                    await self._close(course, commit)
+                elif commit.batches or commit.holdings:
+                    await persist(lambda: self._work.store.commit(commit))
+                    stored = course.item.stored + sum(batch.count for batch in commit.batches)
+                    course.item = replace(course.item, stored=stored)
+        except ValueError as error:
+            raise Malformed(f"{call.url} holds a value that does not fit its column: {error}") from error
+        return left
+
+    async def _read(self, call: Call, replies: list[Reply]) -> list[Page]:
+        """Send and read; an answer that cannot be read is asked for once more."""
+        for last in (False, True):
+            try:
+                reply = await self._work.transport.send(call)
+            except SourceError as error:
+                error.requests += sum(r.attempts for r in replies)
+                raise
+            replies.append(reply)
+            self._fetched += reply.wire
+            try:
+                async with self._slots:
+                    return await asyncio.to_thread(_pages, self._work, reply)
+            except Malformed as error:
+                if last or reply.origin != "wire":
+                    error.requests = sum(r.attempts for r in replies)
+                    raise
+        raise AssertionError("the second reading returns or raises")
+
+    async def _close(self, course: _Course, commit: Commit) -> None:
+        """Commit the last of an item's rows together with the item."""
+        outcome = passing.outcome(course.outcomes)
+        done = settled(course.item, outcome, commit, self._work.clock.real_now())
+        done = replace(done, stored=done.stored + course.item.stored)
+        self._notes.extend(course.notes)
+        await persist(lambda: self._work.store.commit(replace(commit, items=(done,))))
+        tell(self._work.emit, Settled(item=done, notes=course.notes))
+
+    async def _fail(self, item: Item, error: SourceError) -> None:
+        failed = replace(
+            item,
+            state=ItemState.FAILED,
+            error_kind=error.kind,
+            error=str(error),
+            finished_at=self._work.clock.real_now(),
+        )
+        await write(self._work.store, failed)
+        tell(self._work.emit, Settled(item=failed))
+
+
+def _pages(work: Work, reply: Reply) -> list[Page]:
+    """What an answer says. Runs off the event loop."""
+    units = reply.call.units
+    held = work.store.holdings(units[0].dataset, [unit.key for unit in units]) if units else {}
+    return list(work.feeds[reply.call.feed].read(reply, held))
+
+
+def _keeping_coverage(work: Work, commit: Commit) -> Commit:
+    """An old answer read again says nothing new about what is covered."""
+    held = {
+        (h.unit.dataset, h.unit.key)
+        for name in {h.unit.dataset for h in commit.holdings}
+        if work.datasets[name].derived is None
+        for h in work.store.holdings(name).values()
+    }
+    new = [h for h in commit.holdings if (h.unit.dataset, h.unit.key) not in held]
+    return replace(commit, holdings=new)

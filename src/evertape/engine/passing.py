@@ -1,0 +1,82 @@
+"""What one feed leaves goes to the next: who, for what, and what it means where nobody is left. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from evertape.errors import Denied, Malformed, SourceError, Transient, Unavailable
+from evertape.model.call import Call
+from evertape.model.feed import Backoff, Feed, Page
+from evertape.model.unit import Freshness, Holding, Outcome, Standing, Unit
+
+MOST = 100
+"""Units that one call may leave to other feeds; more would cost what nobody has confirmed."""
+
+
+def may_pass(feed: Feed, call: Call, error: SourceError) -> bool:
+    """Whether other feeds may be asked for the units of a call that failed this way."""
+    passing = isinstance(error, (Transient, Unavailable, Denied, Malformed))
+    return feed.partial and passing and len(call.units) <= MOST
+
+
+def unsettled(call: Call, pages: Sequence[Page]) -> Sequence[Unit]:
+    """The units of a call that its answers say nothing about."""
+    settled = {(holding.unit.dataset, holding.unit.key) for page in pages for holding in page.settled}
+    return [unit for unit in call.units if (unit.dataset, unit.key) not in settled]
+
+
+def standings(units: Sequence[Unit]) -> list[Standing]:
+    """Units as another feed is asked for them."""
+    return [
+        Standing(
+            dataset=unit.dataset,
+            key=unit.key,
+            label=unit.key.rpartition(":")[0] or unit.key,
+            level=Freshness.MISSING,
+            unit=unit,
+        )
+        for unit in units
+    ]
+
+
+def absent(
+    units: Sequence[Unit],
+    absence: Backoff,
+    held: Mapping[str, Holding],
+    now: datetime,
+    asked: Sequence[str],
+) -> list[Holding]:
+    """The coverage of units that no source knows: looked for again after a back-off."""
+    found = []
+    for unit in units:
+        was = held.get(unit.key)
+        strikes = was.strikes + 1 if was is not None and was.outcome is Outcome.PENDING else 1
+        holding = Holding(
+            unit=unit,
+            outcome=Outcome.PENDING,
+            checked_at=now,
+            source=asked[-1].partition(".")[0] if asked else "",
+            strikes=strikes,
+            not_before=absence.not_before(now, strikes),
+            note=f"unknown to {', '.join(asked)}",
+        )
+        found.append(holding)
+    return found
+
+
+def outcome(outcomes: Sequence[Outcome]) -> Outcome:
+    """What came of several calls together."""
+    for one in (Outcome.PENDING, Outcome.SETTLED):
+        if one in outcomes:
+            return one
+    return Outcome.NOTHING
+
+
+def together(errors: Sequence[tuple[str, SourceError]], left: Sequence[Unit]) -> SourceError:
+    """The last of several feeds' errors, naming all of them."""
+    if not errors:
+        return Unavailable(f"{len(left)} are left without an answer, too many to ask other sources for")
+    _, last = errors[-1]
+    last.args = ("; ".join(f"{name}: {error}" for name, error in errors),)
+    return last

@@ -1,0 +1,334 @@
+"""What one feed leaves goes to the next: in order, once each, and to nobody twice."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from evertape.clock import ManualClock
+from evertape.engine.ledger import items_of
+from evertape.engine.runner import Runner, Work
+from evertape.errors import Denied, Malformed, SourceError, Transient, Unavailable
+from evertape.model.call import Call, Reply
+from evertape.model.dataset import Dataset
+from evertape.model.events import Event
+from evertape.model.feed import Backoff, Feed, Page
+from evertape.model.job import Item, ItemState, Job, JobState, Wish, new_job_id, this_owner
+from evertape.model.plan import Cost, Plan, Step
+from evertape.model.records import Batch, Record, column
+from evertape.model.unit import Holding, Outcome, Span, Standing, Unit
+from evertape.stores.sqlite import SqliteStore
+
+NOW = datetime(2026, 7, 10, 21, tzinfo=UTC)
+FEEDS = ("first.quotes", "second.quotes", "third.quotes")
+Says = Callable[[], SourceError | None]
+
+
+class Quoted(Record):
+    """A made-up quote."""
+
+    table = "quoted"
+    key = ("symbol",)
+
+    symbol: str = column("made up")
+    source: str = column("who answered")
+
+
+def ask(feed: str) -> Callable[[Sequence[Standing]], Sequence[Call]]:
+    """One call a unit."""
+
+    def asking(standings: Sequence[Standing]) -> Sequence[Call]:
+        return [
+            Call(
+                source=feed.partition(".")[0],
+                feed=feed,
+                url=f"https://{feed}/{s.unit.key}",
+                units=(s.unit,),
+                label=s.label,
+            )
+            for s in standings
+            if s.unit
+        ]
+
+    return asking
+
+
+def read(reply: Reply, _held: Mapping[str, Holding]) -> Iterator[Page]:
+    """A body "a b" quotes a and b; an empty one says that none is known."""
+    known = reply.body.decode().split()
+    rows = [(unit.key, reply.call.source) for unit in reply.call.units if unit.key in known]
+    settled = [
+        Holding(unit=unit, outcome=Outcome.SETTLED, checked_at=reply.at, source=reply.call.source)
+        for unit in reply.call.units
+        if unit.key in known
+    ]
+    yield Page(batches=(Batch(record=Quoted, rows=rows),), settled=tuple(settled))
+
+
+DATASET = Dataset(
+    name="quoted",
+    doc="made up",
+    records=(Quoted,),
+    due=lambda _evidence, _asked, _now: (),
+    absence=Backoff(first=timedelta(days=1), most=timedelta(days=30), strikes=9),
+)
+
+
+def feed_of(name: str, *, ordered: bool = False, partial: bool = True) -> Feed:
+    return Feed(
+        name=name,
+        source=name.partition(".")[0],
+        dataset="quoted",
+        ask=ask(name),
+        read=read,
+        size=10,
+        ordered=ordered,
+        partial=partial,
+    )
+
+
+@dataclass
+class Scripted:
+    """Answers by feed and key; what a feed is not told to say it does not know."""
+
+    clock: ManualClock
+    says: Mapping[str, Mapping[str, str | SourceError | list[str | SourceError]]]
+    asked: list[tuple[str, str, bool]] = field(default_factory=list)
+    refuse: Callable[[Call], SourceError | None] = lambda _call: None
+
+    async def send(self, call: Call) -> Reply:
+        key = call.units[0].key
+        self.asked.append((call.feed, key, call.patient))
+        told = self.says.get(call.feed, {}).get(key, "")
+        if isinstance(told, list):
+            told = told.pop(0) if len(told) > 1 else told[0]
+        if isinstance(told, SourceError):
+            raise told
+        body = told.encode()
+        return Reply(call=call, status=200, headers={}, body=body, wire=len(body), at=self.clock.now())
+
+    async def close(self) -> None:
+        """Nothing is open."""
+
+
+@dataclass
+class World:
+    """A store, a job over keys, and what became of it."""
+
+    store: SqliteStore
+    transport: Scripted
+    events: list[Event] = field(default_factory=list)
+
+    async def run(
+        self,
+        keys: Sequence[str],
+        feeds: Sequence[Feed] = tuple(map(feed_of, FEEDS)),
+        *,
+        calls: Iterable[Call] | None = None,
+        workers: int = 4,
+    ) -> tuple[JobState, Mapping[str, Item]]:
+        standings = [
+            Standing(dataset="quoted", key=key, label=key, level="missing", unit=Unit("quoted", key))  # type: ignore[arg-type]
+            for key in keys
+        ]
+        made = tuple(feeds[0].ask(standings) if calls is None else calls)
+        step = Step(feed=feeds[0].name, dataset="quoted", calls=made, cost=Cost(), reason="made up")
+        plan = Plan(target="quoted", steps=(step,)).sealed()
+        job = Job(
+            id=new_job_id(),
+            kind="refresh",
+            target="quoted",
+            state=JobState.RUNNING,
+            wish=Wish.RUN,
+            owner=this_owner(),
+            created_at=NOW,
+            heartbeat_at=NOW,
+            plan=plan.to_json(),
+        )
+        self.store.create_job(job, items_of(job.id, plan), lambda _job: False)
+        work = Work(
+            store=self.store,
+            transport=self.transport,
+            datasets={"quoted": DATASET},
+            feeds={feed.name: feed for feed in feeds},
+            others={"quoted": feeds},
+            clock=self.transport.clock,
+            emit=self.events.append,
+            workers=workers,
+        )
+        state = await Runner(work, job, plan).run()
+        return state, {item.key: item for item in self.store.items(job.id)}
+
+    def rows(self) -> dict[str, str]:
+        """Who answered for each symbol."""
+        return dict(self.store.read(Quoted))
+
+    def to(self, feed: str) -> list[str]:
+        """Keys that a feed was asked for, in the order asked."""
+        return [key for name, key, _ in self.transport.asked if name == feed]
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[Callable[..., World]]:
+    stores: list[SqliteStore] = []
+
+    def made(**says: Mapping[str, str | SourceError | list[str | SourceError]]) -> World:
+        store = SqliteStore(tmp_path / f"{len(stores)}.db")
+        store.migrate([Quoted])
+        stores.append(store)
+        told = {f"{name}.quotes": answers for name, answers in says.items()}
+        return World(store, Scripted(ManualClock(NOW), told))
+
+    yield made
+    for store in stores:
+        store.close()
+
+
+async def test_what_the_first_does_not_know_the_second_answers_and_nobody_asks_a_third(
+    world: Callable[..., World],
+) -> None:
+    told = world(first={"A": "A"}, second={"B": "B"})
+    state, items = await told.run(["A", "B"])
+    assert state is JobState.DONE
+    assert told.rows() == {"A": "first", "B": "second"}
+    assert told.to("third.quotes") == []
+    assert {key: (item.state, item.feed, item.stored) for key, item in items.items()} == {
+        "A": (ItemState.DONE, "first.quotes", 1),
+        "B": (ItemState.DONE, "second.quotes", 1),
+    }
+    assert items["B"].requests == 2
+
+
+@pytest.mark.parametrize(
+    "error", [Transient("reset"), Unavailable("open"), Denied("no key"), Malformed("not JSON")]
+)
+async def test_a_feed_that_fails_is_followed_by_the_next(
+    world: Callable[..., World], error: SourceError
+) -> None:
+    told = world(first={"A": error}, second={"A": "A"})
+    state, items = await told.run(["A"])
+    assert (state, told.rows()) == (JobState.DONE, {"A": "second"})
+    assert items["A"].error is None
+
+
+async def test_what_nobody_knows_is_known_to_be_unknown_and_looked_for_later(
+    world: Callable[..., World],
+) -> None:
+    told = world()
+    state, items = await told.run(["A"])
+    assert (state, items["A"].state) == (JobState.DONE, ItemState.PENDING)
+    held = told.store.holdings("quoted")["A"]
+    assert held.outcome is Outcome.PENDING
+    assert held.not_before == NOW + timedelta(days=1)
+    assert held.note == "unknown to first.quotes, second.quotes, third.quotes"
+    _, items = await told.run(["A"])
+    again = told.store.holdings("quoted")["A"]
+    assert (again.strikes, again.not_before) == (2, NOW + timedelta(days=2))
+
+
+async def test_where_one_failed_and_nobody_else_knows_it_the_item_fails_and_names_who_failed(
+    world: Callable[..., World],
+) -> None:
+    told = world(second={"A": Malformed("cut off")})
+    state, items = await told.run(["A"])
+    assert (state, items["A"].state) == (JobState.FAILED, ItemState.FAILED)
+    assert items["A"].error == "second.quotes: cut off"
+    assert told.store.holdings("quoted") == {}
+
+
+async def test_an_open_circuit_is_left_for_the_others_and_waited_for_only_at_the_end(
+    world: Callable[..., World],
+) -> None:
+    told = world(first={"A": [Unavailable("open"), "A"]})
+    state, items = await told.run(["A"])
+    assert (state, told.rows()) == (JobState.DONE, {"A": "first"})
+    assert told.transport.asked == [
+        ("first.quotes", "A", False),
+        ("second.quotes", "A", False),
+        ("third.quotes", "A", True),
+        ("first.quotes", "A", True),
+    ]
+    assert items["A"].feed == "first.quotes"
+
+
+async def test_a_denied_source_is_not_asked_for_the_next_items(world: Callable[..., World]) -> None:
+    told = world(first={key: Denied("no key") for key in "ABC"}, second={key: key for key in "ABC"})
+    state, _ = await told.run(["A", "B", "C"], workers=1)
+    assert (state, set(told.rows().values())) == (JobState.DONE, {"second"})
+    assert len(told.to("first.quotes")) < 3 or set(told.to("second.quotes")) == set("ABC")
+
+
+async def test_of_a_call_for_many_only_what_is_left_is_asked_elsewhere(world: Callable[..., World]) -> None:
+    told = world(first={"A": "A C"}, second={"B": "B"}, third={"D": "D"})
+    units = tuple(Unit("quoted", key) for key in "ABCD")
+    one = Call(source="first", feed="first.quotes", url="https://first/all", units=units)
+    state, items = await told.run([], calls=[one])
+    assert state is JobState.DONE
+    assert told.rows() == {"A": "first", "B": "second", "C": "first", "D": "third"}
+    assert (told.to("second.quotes"), told.to("third.quotes")) == (["B", "D"], ["D"])
+    assert items["A"].stored == 4
+
+
+async def test_a_call_that_leaves_more_than_was_confirmed_asks_nobody(world: Callable[..., World]) -> None:
+    told = world(first={"0": "0"})
+    units = tuple(Unit("quoted", str(n)) for n in range(200))
+    one = Call(source="first", feed="first.quotes", url="https://first/all", units=units)
+    state, items = await told.run([], calls=[one])
+    assert (state, told.to("second.quotes")) == (JobState.FAILED, [])
+    assert "199 are left" in (items["0"].error or "")
+    assert told.rows() == {"0": "first"}
+
+
+async def test_a_feed_that_answers_everything_itself_is_followed_by_nobody(
+    world: Callable[..., World],
+) -> None:
+    told = world(first={"A": Transient("reset")}, second={"A": "A"})
+    feeds = [feed_of(FEEDS[0], partial=False), feed_of(FEEDS[1])]
+    state, items = await told.run(["A"], feeds)
+    assert (state, items["A"].error, told.to("second.quotes")) == (JobState.FAILED, "reset", [])
+
+
+async def test_few_failed_items_are_tried_once_more_at_the_end(world: Callable[..., World]) -> None:
+    told = world(first={"A": [Transient("reset"), "A"]})
+    state, items = await told.run(["A"], [feed_of(FEEDS[0])])
+    assert (state, told.rows(), items["A"].attempt) == (JobState.DONE, {"A": "first"}, 2)
+    told = world(first={str(n): [Transient("reset"), str(n)] for n in range(60)})
+    state, items = await told.run([str(n) for n in range(60)], [feed_of(FEEDS[0])])
+    assert (state, {item.attempt for item in items.values()}) == (JobState.FAILED, {1})
+
+
+async def test_days_of_an_ordered_feed_are_asked_one_by_one_and_none_after_one_that_failed(
+    world: Callable[..., World],
+) -> None:
+    told = world(first={"1": "1", "2": Malformed("cut off"), "3": "3"})
+    feeds = [feed_of(FEEDS[0], ordered=True)]
+    days = [Unit("quoted", key, Span(date(2026, 7, 1), date(2026, 7, int(key)))) for key in "123"]
+    calls = [
+        Call(source="first", feed="first.quotes", url=f"https://first/{unit.key}", units=(unit,))
+        for unit in days
+    ]
+    state, items = await told.run([], feeds, calls=calls)
+    assert (state, told.rows()) == (JobState.FAILED, {"1": "first"})
+    assert told.to("first.quotes") == ["1", "2"]
+    assert "an earlier one of its step failed" in (items["3"].error or "")
+
+
+async def test_the_ledger_and_the_rows_agree_whatever_is_said(world: Callable[..., World]) -> None:
+    keys = [str(n) for n in range(40)]
+    told = world(
+        first={k: k for k in keys if int(k) % 3 == 0},
+        second={k: Transient("reset") if int(k) % 2 else k for k in keys},
+        third={k: k for k in keys if int(k) % 5},
+    )
+    _, items = await told.run(keys)
+    rows = told.rows()
+    for key, item in items.items():
+        assert (item.state is ItemState.DONE) == (key in rows), item
+        assert item.stored == (key in rows)
+    assert {key for key, item in items.items() if item.state is ItemState.FAILED} == {"5", "25", "35"}
+    assert asyncio.all_tasks() == {asyncio.current_task()}
