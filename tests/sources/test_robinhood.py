@@ -336,18 +336,6 @@ def test_a_throttle_says_for_how_long_and_a_lock_makes_nobody_wait() -> None:
     assert (locked.kind, locked.retry_after, locked.pause) == ("throttled", 1_043_000.0, None)
 
 
-@pytest.mark.parametrize(
-    "path",
-    ["oauth2/token/", "pathfinder/user_machine/", "challenge/x/respond/", "push/x/get_prompts_status/"],
-)
-def test_the_login_itself_reads_what_its_addresses_refuse(path: str) -> None:
-    call = Call(source="robinhood", feed="", url=f"{API}/{path}")
-    for status in (400, 401, 403, 404):
-        assert robinhood.refusal(reply(call, b'{"detail": "Invalid token."}', status)) is None
-    kinds = [robinhood.refusal(reply(call, THROTTLED, status)) for status in (429, 500)]
-    assert [told.kind for told in kinds if told] == ["throttled", "throttled"]
-
-
 @pytest.mark.parametrize("sent", GARBAGE)
 @pytest.mark.parametrize("path", list(STEPS))
 def test_garbage_is_malformed(path: str, sent: bytes) -> None:

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evertape.errors import Denied
+from evertape.errors import Denied, Throttled, Transient
 from evertape.model.call import Reply
 from evertape.model.login import LoginState, Question, Send, Session, Step
 from evertape.sources.robinhood.login import login
@@ -67,6 +67,7 @@ class Dialogue:
 
     def sent(self) -> Send:
         assert isinstance(self.step, Send)
+        assert self.step.headers["X-Robinhood-API-Version"] == "1.431.4"
         return self.step
 
     def at(self) -> tuple[str, str]:
@@ -287,6 +288,29 @@ def test_a_workflow_that_does_not_begin_ends_the_login() -> None:
     talk.replied(WORKFLOW, 403)
     with pytest.raises(Denied, match="began no approval"):
         talk.replied({"detail": "nope"}, 400)
+
+
+@pytest.mark.parametrize(("status", "kind"), [(429, "throttled"), (500, "transient")])
+def test_a_passing_fault_is_no_verdict_on_the_login(status: int, kind: str) -> None:
+    throttled = {"detail": "Request was throttled. Expected available in 43 seconds."}
+    for talk in (Dialogue(kept=KEPT), Dialogue()):
+        with pytest.raises(Transient) as told:
+            talk.replied(throttled, status)
+        assert told.value.kind == kind
+        assert not isinstance(told.value, Throttled) or told.value.retry_after == 43.0
+
+
+@pytest.mark.parametrize("status", [429, 502])
+def test_a_passing_fault_while_an_approval_is_awaited_is_waited_out(status: int) -> None:
+    talk = at_the_view()
+    talk.replied({"detail": "Request was throttled."}, status)
+    assert talk.at() == ("GET", INQUIRY)
+    talk.replied(view("prompt"))
+    talk.replied(b"<html>", status)
+    assert talk.at() == ("GET", "/push/ch%2F1/get_prompts_status/")
+    talk.replied({"challenge_status": "validated"})
+    talk.replied({"detail": "Request was throttled."}, status)
+    finish(talk)
 
 
 def test_no_secret_is_in_what_is_shown() -> None:

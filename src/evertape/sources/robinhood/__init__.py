@@ -6,17 +6,14 @@ an account out for hours.
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
-
 from evertape.formats.robinhood import fault_of, seconds_of
 from evertape.model.call import Reply
 from evertape.model.feed import Feed, Limit, Refusal, Source
 from evertape.sources.robinhood.chains import ask_options, read_options
 from evertape.sources.robinhood.historicals import ask_prices, read_prices
-from evertape.sources.robinhood.login import login
+from evertape.sources.robinhood.login import MANNERS, login
 
 _PAGE = "https://github.com/sanko/Robinhood/issues/7"
-_LOGIN = ("/oauth2/", "/pathfinder/", "/challenge/", "/push/")
 _LONGEST = 600.0
 """Seconds up to which a wait that Robinhood asks for holds for every process; a longer one is a lock, and
 the calls fail at once."""
@@ -25,7 +22,7 @@ the calls fail at once."""
 def refusal(reply: Reply) -> Refusal | None:
     """By status, or by the error that Robinhood wrote as JSON under status 200.
 
-    404 is an answer: there is no such thing. So is any 4xx of a login's addresses, which the login reads.
+    404 is an answer: there is no such thing.
     """
     words = fault_of(reply.body) if reply.status != 200 or len(reply.body) < 4096 else None
     reason = f"Robinhood answered {reply.status}" + (f": {words[:200]}" if words else "")
@@ -35,8 +32,6 @@ def refusal(reply: Reply) -> Refusal | None:
         return Refusal(kind="throttled", reason=reason, retry_after=wait, pause=pause)
     if reply.status >= 500:
         return Refusal(kind="transient", reason=reason)
-    if urlsplit(reply.call.url).path.startswith(_LOGIN):
-        return None
     if reply.status == 401 or (reply.status == 200 and _is_about_login(words)):
         return Refusal(kind="expired", reason=reason)
     if reply.status == 403:
@@ -68,11 +63,7 @@ SOURCE = Source(
     ),
     all_of=True,
     login=login,
-    headers=lambda _credentials: {
-        "User-Agent": "evertape",
-        "Accept": "application/json",
-        "X-Robinhood-API-Version": "1.431.4",
-    },
+    headers=lambda _credentials: MANNERS,
 )
 FEEDS = (
     Feed(

@@ -15,8 +15,9 @@ from urllib.parse import quote, urlencode
 
 import msgspec
 
-from evertape.errors import Denied
-from evertape.model.call import Call
+from evertape.errors import Denied, Throttled, Transient
+from evertape.formats.robinhood import fault_of, seconds_of
+from evertape.model.call import Call, Reply
 from evertape.model.login import LoginState, Question, Send, Session, Step
 
 API = "https://api.robinhood.com"
@@ -26,6 +27,10 @@ PATIENCE = timedelta(minutes=2)
 """For so long Robinhood waits for an approval."""
 POLL = 5.0
 """Seconds between two looks at whether it was given."""
+MANNERS = {"User-Agent": "evertape", "Accept": "application/json", "X-Robinhood-API-Version": "1.431.4"}
+"""What goes with every request; the version is the one that clients send."""
+_POLLING = frozenset({"viewed", "tapped", "continued"})
+"""Steps that are repeated until the two minutes are over, whatever an answer says in between."""
 LEEWAY = timedelta(seconds=300)
 _LIFETIME = 86_400
 _APPROVED = "workflow_status_approved"
@@ -37,8 +42,21 @@ def login(state: LoginState) -> Step:
 
     Raises:
         Denied: Robinhood refuses, nobody approves in time, or a person is needed and none is there.
+        Transient: Robinhood cannot answer now, which says nothing about the login.
     """
-    return _STEPS.get(state.state.get("step", ""), _begin)(state)
+    step = state.state.get("step", "")
+    if state.reply is not None and step not in _POLLING:
+        _insist_on_an_answer(state.reply)
+    return _STEPS.get(step, _begin)(state)
+
+
+def _insist_on_an_answer(reply: Reply) -> None:
+    """Raises Throttled, Transient for an answer that tells nothing."""
+    if reply.status == 429:
+        words = fault_of(reply.body) or "no words"
+        raise Throttled(f"Robinhood answered 429 to the login: {words[:200]}", seconds_of(words))
+    if reply.status >= 500:
+        raise Transient(f"Robinhood answered {reply.status} to the login")
 
 
 def _begin(state: LoginState) -> Step:
@@ -86,7 +104,7 @@ def _token(form: Mapping[str, str], handed: Mapping[str, str]) -> Send:
     return Send(
         call=_call(f"{API}/oauth2/token/", "login"),
         method="POST",
-        headers={"Content-Type": "application/x-www-form-urlencoded"},
+        headers={**MANNERS, "Content-Type": "application/x-www-form-urlencoded"},
         body=urlencode(whole).encode(),
         state=handed,
     )
@@ -135,7 +153,7 @@ def _look(state: LoginState, machine: str, wait: float = POLL) -> Step:
     """Ask how the approval is to be given, unless the two minutes are over."""
     _insist_on_time(state)
     handed = {**state.state, "step": "viewed", "machine": machine}
-    return Send(call=_call(_inquiry(machine), "login"), state=handed, wait=wait)
+    return Send(call=_call(_inquiry(machine), "login"), headers=MANNERS, state=handed, wait=wait)
 
 
 def _viewed(state: LoginState) -> Step:
@@ -159,7 +177,8 @@ def _await_tap(state: LoginState, challenge: str) -> Step:
     _insist_on_time(state)
     url = f"{API}/push/{quote(challenge, safe='')}/get_prompts_status/"
     call = _call(url, "waiting for the tap on Yes in Robinhood's app")
-    return Send(call=call, state={**state.state, "step": "tapped", "challenge": challenge}, wait=POLL)
+    handed = {**state.state, "step": "tapped", "challenge": challenge}
+    return Send(call=call, headers=MANNERS, state=handed, wait=POLL)
 
 
 def _tapped(state: LoginState) -> Step:
@@ -237,7 +256,7 @@ def _post(
     return Send(
         call=_call(url, "login"),
         method="POST",
-        headers={"Content-Type": "application/json"},
+        headers={**MANNERS, "Content-Type": "application/json"},
         body=msgspec.json.encode(sent),
         state={**state.state, **handed},
         wait=wait,
