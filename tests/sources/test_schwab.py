@@ -179,15 +179,6 @@ def test_the_reason_has_schwabs_words_and_a_throttle_its_wait() -> None:
     assert throttled.retry_after == 7.0
 
 
-@pytest.mark.parametrize(
-    ("status", "kind"), [(400, None), (401, None), (429, "throttled"), (503, "transient")]
-)
-def test_the_login_itself_reads_what_the_tokens_address_refuses(status: int, kind: str | None) -> None:
-    call = Call(source="schwab", feed="", url=schwab.TOKEN)
-    told = schwab.refusal(reply(call, b'{"error": "invalid_client"}', status))
-    assert (told.kind if told else None) == kind
-
-
 @pytest.mark.parametrize("sent", GARBAGE)
 @pytest.mark.parametrize("call", [asked(), asked("all"), prices_asked()])
 def test_garbage_is_malformed(call: Call, sent: bytes) -> None:

@@ -11,7 +11,7 @@ from urllib.parse import parse_qs
 import pytest
 from hypothesis import given
 
-from evertape.errors import Denied
+from evertape.errors import Denied, Transient
 from evertape.model.call import Reply
 from evertape.model.login import LoginState, Question, Send, Session, Step
 from evertape.sources import schwab
@@ -45,6 +45,7 @@ def answered(sent: Step, body: object, status: int = 200) -> Reply:
 def form(sent: Step) -> dict[str, str]:
     assert isinstance(sent, Send)
     assert (sent.method, sent.call.url) == ("POST", "https://api.schwabapi.com/v1/oauth/token")
+    assert (sent.headers["User-Agent"], sent.headers["Accept"]) == ("evertape", "application/json")
     assert sent.headers["Content-Type"] == "application/x-www-form-urlencoded"
     scheme, _, pair = sent.headers["Authorization"].partition(" ")
     assert (scheme, base64.b64decode(pair)) == ("Basic", b"key:app secret")
@@ -146,6 +147,18 @@ def test_a_refused_code_names_what_to_check(status: int, body: object) -> None:
     assert isinstance(sent, Send)
     with pytest.raises(Denied, match="SCHWAB_APP_KEY"):
         step(sent, reply=answered(sent, body, status), interactive=True)
+
+
+@pytest.mark.parametrize(("status", "kind"), [(429, "throttled"), (500, "transient"), (503, "transient")])
+@pytest.mark.parametrize("interactive", [False, True])
+def test_a_passing_fault_of_schwabs_is_no_verdict_on_the_login(
+    status: int, kind: str, interactive: bool
+) -> None:
+    sent = step(kept=KEPT)
+    assert isinstance(sent, Send)
+    with pytest.raises(Transient) as told:
+        step(sent, kept=KEPT, reply=answered(sent, b"", status), interactive=interactive)
+    assert told.value.kind == kind
 
 
 def test_no_secret_is_in_what_is_shown() -> None:

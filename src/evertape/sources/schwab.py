@@ -17,7 +17,7 @@ import msgspec
 
 from evertape.clock import NEW_YORK, end_of_day, new_york_date
 from evertape.datasets import options, universe
-from evertape.errors import Denied, Malformed
+from evertape.errors import Denied, Malformed, Throttled, Transient
 from evertape.formats.bars import MalformedPrices
 from evertape.formats.chains import Chain, MalformedChain
 from evertape.formats.schwab import fault_of, read_chain, read_expirations, read_history, schwab_symbol
@@ -33,6 +33,7 @@ _DATA = f"{_BASE}/marketdata/v1"
 TOKEN = f"{_BASE}/v1/oauth/token"
 CALLBACK = "https://127.0.0.1:8182"
 _PAGE = "https://developer.schwab.com/products/trader-api--individual"
+_MANNERS = {"User-Agent": "evertape", "Accept": "application/json"}
 WEEK = timedelta(days=7)
 """A refresh token is good for seven days from the login; using it does not prolong that."""
 LEEWAY = timedelta(seconds=300)
@@ -43,7 +44,7 @@ _AGAIN = "schwab needs a login once a week; run: evertape providers login schwab
 def refusal(reply: Reply) -> Refusal | None:
     """By status, or by the error that Schwab wrote as JSON under status 200.
 
-    404 is an answer: there is no such symbol. So is any 4xx of the token's address, which the login reads.
+    404 is an answer: there is no such symbol.
     """
     status, words = reply.status, f"Schwab answered {reply.status}"
     if status == 429:
@@ -53,8 +54,6 @@ def refusal(reply: Reply) -> Refusal | None:
         )
     if status >= 500:
         return Refusal(kind="transient", reason=words)
-    if reply.call.url.startswith(TOKEN):
-        return None
     fault = fault_of(reply.body) if status != 200 or len(reply.body) < 4096 else None
     if fault is not None:
         words = f"{words}: {fault[1][:200]}"
@@ -85,9 +84,17 @@ def login(state: LoginState) -> Step:
     """OAuth's code flow: a person's login lasts a week, and tokens of half an hour are got without one.
 
     A person opens Schwab's address in a browser and pastes the address that the browser is sent to, which
-    nobody answers. Raises Denied where a person must log in and none is there, or Schwab refuses the code.
+    nobody answers.
+
+    Raises:
+        Denied: a person must log in and none is there, or Schwab refuses the code.
+        Transient: Schwab cannot answer now, which says nothing about the login.
     """
     if state.reply is not None:
+        if state.reply.status == 429:
+            raise Throttled("Schwab answered 429 to the login")
+        if state.reply.status >= 500:
+            raise Transient(f"Schwab answered {state.reply.status} to the login")
         return _granted(state, state.reply)
     if state.answer is not None:
         return _exchange(state, state.answer)
@@ -135,6 +142,7 @@ def _send(state: LoginState, form: Mapping[str, str], handed: Mapping[str, str])
         call=Call(source="schwab", feed="", url=TOKEN, label="login"),
         method="POST",
         headers={
+            **_MANNERS,
             "Authorization": f"Basic {base64.b64encode(pair.encode()).decode()}",
             "Content-Type": "application/x-www-form-urlencoded",
         },
@@ -291,7 +299,7 @@ SOURCE = Source(
     ),
     all_of=True,
     login=login,
-    headers=lambda _credentials: {"User-Agent": "evertape", "Accept": "application/json"},
+    headers=lambda _credentials: _MANNERS,
 )
 FEEDS = (
     Feed(
