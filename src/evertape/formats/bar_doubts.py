@@ -29,6 +29,9 @@ class Doubt(NamedTuple):
     expected: float | None = None
 
 
+MOST_TRADES = 10**12
+
+
 def sound(bar: Bar) -> tuple[Bar, list[Doubt]]:
     """The bar with None for prices and amounts that cannot be, and a doubt for each of them."""
     doubts = []
@@ -42,6 +45,10 @@ def sound(bar: Bar) -> tuple[Bar, list[Doubt]]:
         what = "number of shares" if name == "volume" else "price"
         sentence = f"{name} was sent as {value:g}, which is no {what}"
         doubts.append(Doubt("bar_value", bar.day, name, "hard", sentence, found))
+    if bar.trades is not None and not 0 <= bar.trades < MOST_TRADES:
+        wrong.add("trades")
+        sentence = f"trades was sent as {bar.trades:g}, which is no number of trades"
+        doubts.append(Doubt("bar_value", bar.day, "trades", "hard", sentence, None))
     if wrong:
         bar = Bar._make(None if name in wrong else getattr(bar, name) for name in Bar._fields)
     return bar, doubts
