@@ -24,8 +24,8 @@ class Mark(msgspec.Struct, frozen=True, omit_defaults=True):
     """What a holding remembers of a listing's bars.
 
     Attributes:
-        n: sessions in the covered span that have a bar. Never more than there are in the rows; fewer
-            where a bar came for a gap that is no longer remembered.
+        n: sessions in the covered span that have a bar. More than there are in the rows tells that some
+            were lost; fewer where a bar came for a gap that is no longer remembered.
         first: the first session with a bar; those before it are no holes.
         last: the last session with a bar.
         closes: the latest closes since the last split, as traded, the last of them on `last`.
@@ -81,6 +81,10 @@ def marked(
     whole = covered is None or span.covers(covered)
     first = min((day for day in (mark.first, *days) if day is not None), default=None)
     holes = dict(mark.holes)
+    if covered is not None and mark.first is not None and first is not None and first < mark.first:
+        # What lay before the first bar lies between two now.
+        gap = sessions.between(covered.start, mark.first)[:-1]
+        holes = {day.isoformat(): 1 for day in gap} | holes
     n = 0 if whole else mark.n
     for day in sessions.between(span.start, span.end):
         new = whole or covered is None or not covered.start <= day <= covered.end

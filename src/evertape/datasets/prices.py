@@ -336,9 +336,14 @@ def _actions(ident: int, traded: Series, answer: Answer) -> Iterator[Row]:
     for split in traded.splits:
         counts = (split.numerator, split.denominator)
         yield (ident, split.day, "split", answer.source, *counts, None, None, None, answer.at)
+    # A special dividend goes ex with a regular one: what a share receives that day is their sum.
+    amounts: dict[tuple[date, str | None], float] = {}
     for paid in traded.dividends:
-        amount = (paid.amount, paid.currency or traded.currency, _basis(traded, answer.at))
-        yield (ident, paid.day, "dividend", answer.source, None, None, *amount, answer.at)
+        key = (paid.day, paid.currency or traded.currency)
+        amounts[key] = round(amounts.get(key, 0.0) + paid.amount, 6)
+    for (day, currency), amount in amounts.items():
+        basis = _basis(traded, answer.at)
+        yield (ident, day, "dividend", answer.source, None, None, amount, currency, basis, answer.at)
 
 
 def _finding(symbol: str, cik: int, doubt: Doubt, at: datetime) -> Row:
