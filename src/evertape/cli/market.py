@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import date
 from typing import Any
 
 import click
@@ -27,19 +26,13 @@ _SHOWN = (
 )
 @common
 def prices(
-    symbols: tuple[str, ...],
-    start: date | None,
-    end: date | None,
-    raw: bool,
-    limit: int | None,
-    as_json: bool,
-    log_level: str,
+    symbols: tuple[str, ...], raw: bool, limit: int | None, as_json: bool, log_level: str, **days: Any
 ) -> int:
     """Daily bars of SYMBOLS, adjusted for splits and dividends as known now."""
     from evertape.database.market import PRICE_COLUMNS, price_rows
 
     with opened(read_only=True) as db:
-        rows = price_rows(db, symbols, start, end, adjusted=not raw)
+        rows = price_rows(db, symbols, adjusted=not raw, **days)
     kept = rows if limit is None else rows[-limit:]
     if as_json:
         print_json([dict(zip(PRICE_COLUMNS, row, strict=True)) for row in kept])

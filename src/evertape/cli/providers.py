@@ -57,13 +57,14 @@ def _print(found: Sequence[RateLimit]) -> None:
 def login(name: str) -> int:
     """Log in to a source, step by step. What it hands out is kept for this user alone."""
     from evertape.database.providers import source_named
+    from evertape.database.wiring import log_in
     from evertape.errors import UserError
 
     with opened() as db:
         source = source_named(db, name)
         if source.login is None:
             raise UserError(f"{name} needs no login")
-        session = run(db, db.workshop.log_in(source, _answer))
+        session = run(db, log_in(db.settings, db.workshop.sources, name, db.clock, _answer))
     until = session.person_by or session.expires_at
     click.echo(f"logged in to {name}" + (f" until {moment(until)}" if until else ""), err=True)
     return 0

@@ -10,7 +10,8 @@ from evertape.datasets.options import OptionQuote
 from evertape.datasets.prices import CorporateAction, DailyPrice
 from evertape.datasets.universe import Listing
 from evertape.errors import UserError
-from evertape.formats.adjusting import COLUMNS, adjusted_bars, traded_bars
+from evertape.formats.adjusting import Adjusted, ToldBar, ToldDividend, ToldSplit, adjusted
+from evertape.formats.bars import Bar, Dividend, Split
 from evertape.formats.edgar import canonical_symbol
 from evertape.model.records import Condition, Row, table_of
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
     from evertape.database.facade import Database
 
-PRICE_COLUMNS = ("symbol", *COLUMNS)
+PRICE_COLUMNS = ("symbol", *Bar._fields, "source", "split_factor", "dividend_factor")
 _OPTION_COLUMNS = tuple(name for name in table_of(OptionQuote).names if name != "listing_id")
 OPTION_COLUMNS = ("symbol", *_OPTION_COLUMNS)
 
@@ -40,6 +41,25 @@ def listing_of(db: Database, symbol: str) -> tuple[int, str]:
     raise UserError(f"{label} has no listing; see: evertape universe {label}")
 
 
+def series_of(db: Database, ident: int) -> Adjusted:
+    """A listing's bars with the factors that adjust them; of several sources' the preferred one's."""
+    mine = (Condition(column="listing_id", op="=", value=ident),)
+    bars = [
+        ToldBar(source, Bar(day, *numbers), basis)
+        for _, day, source, *numbers, basis, _ in db.store.read(DailyPrice, where=mine)
+    ]
+    splits, dividends = [], []
+    for _, day, kind, source, new, old, amount, currency, basis, _ in db.store.read(
+        CorporateAction, where=mine
+    ):
+        if kind == "split":
+            splits.append(ToldSplit(source, Split(day, new, old)))
+        else:
+            dividends.append(ToldDividend(source, Dividend(day, amount, currency), basis))
+    ranks = list(dict.fromkeys(feed.source for feed in db.survey.feeds_of("prices")))
+    return adjusted(bars, splits, dividends, ranks)
+
+
 def price_rows(
     db: Database,
     symbols: Sequence[str],
@@ -48,29 +68,18 @@ def price_rows(
     *,
     adjusted: bool = True,
 ) -> list[Row]:
-    """Bars of listings, a row a session, as `PRICE_COLUMNS`; of several sources' the preferred one's."""
+    """Bars of listings, a row a session, as `PRICE_COLUMNS`.
+
+    The factors are those by which a price as traded is divided (splits) and multiplied (dividends).
+    """
     found: list[Row] = []
-    rank = _ranks(db)
     for symbol in symbols:
         ident, label = listing_of(db, symbol)
-        where = (Condition(column="listing_id", op="=", value=ident),)
-        bars = db.store.read(DailyPrice, where=where)
-        actions = db.store.read(CorporateAction, where=where)
-        made = (adjusted_bars if adjusted else traded_bars)(bars, actions, rank)
-        found += [
-            (label, *bar)
-            for bar in made
-            if (start is None or bar[0] >= start) and (end is None or bar[0] <= end)
-        ]
+        for told in series_of(db, ident).bars:
+            if (start is None or told.bar.day >= start) and (end is None or told.bar.day <= end):
+                bar = told.by_all if adjusted else told.bar
+                found.append((label, *bar, told.source, told.split_factor, told.dividend_factor))
     return found
-
-
-def _ranks(db: Database) -> dict[str, int]:
-    """The place of each source among those that send bars."""
-    places: dict[str, int] = {}
-    for feed in db.survey.feeds_of("prices"):
-        places.setdefault(feed.source, len(places))
-    return places
 
 
 def prices(

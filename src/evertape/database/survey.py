@@ -104,15 +104,10 @@ class Survey:
         for dataset in datasets:
             if dataset.due is None:
                 continue
-            rows = {table_of(w.record).name: self._rows(w) for w in dataset.wanted}
+            rows = {table_of(w.record).name: _rows(self._store, w) for w in dataset.wanted}
             holdings = {n: self._store.holdings(n) for n in (dataset.name, *dataset.needs)}
             standings += dataset.due(Evidence(rows=rows, holdings=holdings), asked, self._clock.now())
         return standings
-
-    def _rows(self, wanted: Wanted) -> Sequence[Row]:
-        if wanted.counting:
-            return self._store.count(wanted.record, wanted.columns, wanted.counting, wanted.where)
-        return self._store.read(wanted.record, wanted.columns, wanted.where)
 
     def plan(self, target: str, standings: Sequence[Standing], options: dict[str, Any]) -> Plan:
         """What mends the due ones. The option `route` says how, where there are several ways."""
@@ -157,7 +152,7 @@ class Survey:
         named = chosen and (chosen.symbols or chosen.scope or not all(d.on_request for d in datasets))
         asked = self.asked(chosen) if chosen and named else self.held(since, datasets)
         standings = self.standings(datasets, asked)
-        rows, updated = self.rows_held(asked, datasets)
+        rows, updated = rows_held(self._store, self._catalog, asked, datasets)
         seen = report.Seen(
             target=target,
             scope=asked.scope,
@@ -219,38 +214,6 @@ class Survey:
         listed = {key: split_listing(key)[0] for key in sorted(found)}
         return Asked(companies=companies, scope="held", since=since, listings=listed)
 
-    def rows_held(
-        self, asked: Asked, datasets: Sequence[Dataset] = ()
-    ) -> tuple[dict[str, int], datetime | None]:
-        """Rows of the derived tables for the companies asked for, and when one was last fetched.
-
-        Tables of datasets that are built on request are among them where these are asked about.
-        """
-        ciks = {int(cik) for cik in asked.companies}
-        rows: dict[str, int] = {}
-        shown = [
-            d for d in self._catalog.datasets.values() if d.derived and (not d.on_request or d in datasets)
-        ]
-        for table in sorted(table_of(record).name for dataset in shown for record in dataset.records):
-            _, counts = self._store.sql(f"SELECT cik, COUNT(*) FROM {table} GROUP BY cik")  # noqa: S608
-            rows[table] = sum(n for cik, n in counts if cik in ciks)
-        if datasets and all("listing_id" in table_of(r).names for d in datasets for r in d.records):
-            return self._listed_rows(asked, datasets)
-        held = self._store.holdings("facts", list(asked.companies)).values()
-        return rows, max((h.checked_at for h in held), default=None)
-
-    def _listed_rows(
-        self, asked: Asked, datasets: Sequence[Dataset]
-    ) -> tuple[dict[str, int], datetime | None]:
-        """The same of tables that hang on listings."""
-        idents = {ident_of(key) for key in asked.listings}
-        rows = {}
-        for table in sorted(table_of(record).name for dataset in datasets for record in dataset.records):
-            _, counts = self._store.sql(f"SELECT listing_id, COUNT(*) FROM {table} GROUP BY 1")  # noqa: S608
-            rows[table] = sum(n for ident, n in counts if ident in idents)
-        found = [h for d in datasets for h in self._store.holdings(d.name, list(asked.listings)).values()]
-        return rows, max((held.checked_at for held in found), default=None)
-
     def _outdated(self) -> int:
         """Companies whose derived rows another version of the extractor made."""
         return sum(
@@ -282,3 +245,41 @@ def _sizes(store: Store, feeds: Iterable[str]) -> dict[str, int]:
     held = {name: store.holdings(name).values() for name in feeds}
     sizes = {name: max((h.size or 0 for h in found), default=0) for name, found in held.items()}
     return {name: size for name, size in sizes.items() if size}
+
+
+def rows_held(
+    store: Store, catalog: Catalog, asked: Asked, datasets: Sequence[Dataset] = ()
+) -> tuple[dict[str, int], datetime | None]:
+    """Rows of the derived tables for the companies asked for, and when one was last fetched.
+
+    Tables of datasets that are built on request are among them where these are asked about.
+    """
+    ciks = {int(cik) for cik in asked.companies}
+    rows: dict[str, int] = {}
+    shown = [d for d in catalog.datasets.values() if d.derived and (not d.on_request or d in datasets)]
+    for table in sorted(table_of(record).name for dataset in shown for record in dataset.records):
+        _, counts = store.sql(f"SELECT cik, COUNT(*) FROM {table} GROUP BY cik")  # noqa: S608
+        rows[table] = sum(n for cik, n in counts if cik in ciks)
+    if datasets and all("listing_id" in table_of(r).names for d in datasets for r in d.records):
+        return _listed_rows(store, asked, datasets)
+    held = store.holdings("facts", list(asked.companies)).values()
+    return rows, max((h.checked_at for h in held), default=None)
+
+
+def _listed_rows(
+    store: Store, asked: Asked, datasets: Sequence[Dataset]
+) -> tuple[dict[str, int], datetime | None]:
+    """The same of tables that hang on listings."""
+    idents = {ident_of(key) for key in asked.listings}
+    rows = {}
+    for table in sorted(table_of(record).name for dataset in datasets for record in dataset.records):
+        _, counts = store.sql(f"SELECT listing_id, COUNT(*) FROM {table} GROUP BY 1")  # noqa: S608
+        rows[table] = sum(n for ident, n in counts if ident in idents)
+    found = [h for d in datasets for h in store.holdings(d.name, list(asked.listings)).values()]
+    return rows, max((held.checked_at for held in found), default=None)
+
+
+def _rows(store: Store, wanted: Wanted) -> Sequence[Row]:
+    if wanted.counting:
+        return store.count(wanted.record, wanted.columns, wanted.counting, wanted.where)
+    return store.read(wanted.record, wanted.columns, wanted.where)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from evertape.catalog import Catalog
 from evertape.clock import Clock
-from evertape.database import routes
+from evertape.database import routes, wiring
 from evertape.database.extract import ExtractOptions, options_of
 from evertape.database.held import HeldRows
 from evertape.database.survey import Survey
@@ -19,7 +19,6 @@ from evertape.engine.runner import Runner, Work
 from evertape.errors import HomeBusy, Unavailable, UserError
 from evertape.model.call import Call, Reply, Transport
 from evertape.model.events import Event
-from evertape.model.feed import Limit, Source
 from evertape.model.job import ItemState, Job, JobState, Wish, alive, new_job_id, runs_already, this_owner
 from evertape.model.plan import Cost, Plan, Step
 from evertape.model.store import Store
@@ -27,8 +26,6 @@ from evertape.settings import Settings
 
 if TYPE_CHECKING:
     from evertape.database.extract.crew import ProcessCrew
-    from evertape.model.login import Question, Session
-    from evertape.net.stack import NetOptions
 
 HEARTBEAT_LOST = 60.0
 """Seconds without a heartbeat after which an owner on another machine is taken for dead."""
@@ -61,7 +58,7 @@ class Workshop:
         self._given = transport
         self._made: Any = None
         self._limits = limits
-        self.sources = _sources(catalog, settings)
+        self.sources = wiring.sources(catalog, settings)
         self._runner: Runner | None = None
         self._interrupted = False
         self.on_event: Callable[[Event], None] = lambda _event: None
@@ -212,8 +209,7 @@ class Workshop:
 
     def transport(self) -> Transport:
         """What calls are sent through; whoever asks for it closes it."""
-        given: Transport = self._given if self._given is not None else self._stack()
-        return given
+        return self._given if self._given is not None else self._stack()
 
     def _transport(self) -> Any:
         if self._given is not None:
@@ -222,55 +218,8 @@ class Workshop:
             self._made = self._stack()
         return self._made
 
-    def _stack(self) -> Any:
-        from evertape.net import stack
-
-        return stack.build(
-            self._net(),
-            sources=self.sources,
-            credentials=self._settings.current_credentials,
-            clock=self._clock,
-            emit=self.on_event,
-        )
-
-    async def log_in(self, source: Source, answer: Callable[[Question], str] | None) -> Session:
-        """Get a session from a source, asking a person with `answer` where it must. Raises Denied."""
-        from evertape.net import stack
-        from evertape.net.login import Keep, Logins
-
-        options = self._net()
-        gate = stack.gated(options, sources=self.sources, clock=self._clock, emit=self.on_event)
-        keep = Keep(options.keep_path)
-        try:
-            return await Logins(gate, self._settings.current_credentials, self._clock, keep).log_in(
-                source, answer
-            )
-        finally:
-            await gate.close()
-
-    def _net(self) -> NetOptions:
-        from evertape.net.decision import Breaker
-        from evertape.net.stack import NetOptions
-
-        settings = self._settings
-        failures, rest, share = settings.breaker
-        if settings.now and not settings.sandbox:
-            raise UserError(
-                "EVERTAPE_NOW only pretends against a sandbox; set EVERTAPE_SANDBOX_URL or unset it"
-            )
-        return NetOptions(
-            gate_path=settings.state / "gate.db",
-            archive_dir=settings.archive,
-            home=settings.home,
-            reroute=settings.sandbox,
-            connect_timeout=settings.connect_timeout,
-            total_timeout=settings.timeout,
-            retry_base=settings.retry_base,
-            jitter=settings.jitter,
-            rates=self._limits,
-            breaker=Breaker(failures=failures, rest=rest, error_share=share),
-            keep_path=settings.state / "sessions.json",
-        )
+    def _stack(self) -> Transport:
+        return wiring.stack(self._settings, self.sources, self._limits, self._clock, self.on_event)
 
 
 class _Nowhere:
@@ -282,26 +231,6 @@ class _Nowhere:
 
     async def close(self) -> None:
         """Nothing is open."""
-
-
-def _sources(catalog: Catalog, settings: Settings) -> dict[str, Source]:
-    """The sources under the limits that are set; against a sandbox without the ceilings that spare
-    real ones."""
-    found = {}
-    for name, source in catalog.sources.items():
-        limits = source.limits
-        if name in settings.limits:
-            page = limits[0].page if limits else ""
-            told = settings.limits[name]
-            if any(limit.ceiling for limit in limits) and not settings.sandbox:
-                raise UserError(
-                    f"EVERTAPE_LIMITS sets {name}, which tolerates no other limit; use {source.rate_setting}"
-                )
-            limits = tuple(Limit(count=count, seconds=seconds, page=page) for count, seconds in told)
-        if settings.sandbox:
-            limits = tuple(dataclasses.replace(limit, ceiling=None) for limit in limits)
-        found[name] = dataclasses.replace(source, limits=limits)
-    return found
 
 
 def living(job: Job) -> bool:

@@ -167,7 +167,9 @@ class Fetching:
         if course.errors or dataset.absence is None:
             raise passing.together(course.errors, left)
         if len(left) > passing.MOST:
-            said = f"{len(left)} are unknown to {call.source}; what is due of them goes elsewhere the next time"
+            said = (
+                f"{len(left)} are unknown to {call.source}; what is due of them goes elsewhere the next time"
+            )
             course.notes += (f"{course.item.label}: {said}",)
         now = self._work.clock.now()
         keys = [unit.key for unit in left]

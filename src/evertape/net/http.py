@@ -24,6 +24,10 @@ _INLINE = 256 * 1024
 """Bytes on the wire up to which decompressing on the event loop costs less than a thread."""
 
 
+SLOTS = 64
+"""Requests on the wire at once; one that waits for a permit or a retry takes none."""
+
+
 class Wire(Protocol):
     """The bottom of the stack. `arrived` is called once, when the response headers are there."""
 
@@ -56,7 +60,6 @@ class Http:
             without a byte.
         home: what `Call.into` is relative to; None refuses such calls.
         reroute: a sandbox's base address. jitter: most seconds of random delay before a send.
-        slots: requests on the wire at once; one that waits for a permit or a retry takes none.
     """
 
     def __init__(
@@ -68,9 +71,8 @@ class Http:
         reroute: str | None = None,
         jitter: float = 0.0,
         home: Path | None = None,
-        slots: int = 64,
     ) -> None:
-        self._slots = asyncio.Semaphore(slots)
+        self._slots = asyncio.Semaphore(SLOTS)
         self._clock = clock
         self._connect_timeout = connect_timeout
         self._total_timeout = total_timeout

@@ -33,7 +33,6 @@ class NetOptions:
         home: what `Call.into` is relative to; None refuses such calls.
         retries, retry_base, retry_after_cap, patience: see `RetryOptions`.
         breaker: when circuits open and may be tried again.
-        slots: requests on the wire at once.
         keep_path: the file in which sessions are kept for the next process; None keeps none.
         jitter: most seconds of random delay between permit and send, for measuring the gate.
     """
@@ -52,7 +51,6 @@ class NetOptions:
     jitter: float = 0.0
     keep: int = 2
     home: Path | None = None
-    slots: int = 64
     keep_path: Path | None = None
 
 
@@ -67,7 +65,6 @@ def gated(
         reroute=options.reroute,
         jitter=options.jitter,
         home=options.home,
-        slots=options.slots,
     )
     http.on_event = emit
     gate_options = GateOptions(

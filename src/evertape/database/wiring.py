@@ -1,0 +1,97 @@
+"""Settings as a net: the sources under their limits, the stack that calls go through, and logging in."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+from evertape.catalog import Catalog
+from evertape.clock import Clock
+from evertape.errors import UserError
+from evertape.model.call import Transport
+from evertape.model.events import Emit
+from evertape.model.feed import Limit, Source
+from evertape.model.login import Question, Session
+from evertape.settings import Settings
+
+if TYPE_CHECKING:
+    from evertape.net.stack import NetOptions
+
+
+def sources(catalog: Catalog, settings: Settings) -> dict[str, Source]:
+    """The sources under the limits that are set; against a sandbox without the ceilings that spare
+    real ones."""
+    found = {}
+    for name, source in catalog.sources.items():
+        limits = source.limits
+        if name in settings.limits:
+            page = limits[0].page if limits else ""
+            told = settings.limits[name]
+            if any(limit.ceiling for limit in limits) and not settings.sandbox:
+                raise UserError(
+                    f"EVERTAPE_LIMITS sets {name}, which tolerates no other limit; use {source.rate_setting}"
+                )
+            limits = tuple(Limit(count=count, seconds=seconds, page=page) for count, seconds in told)
+        if settings.sandbox:
+            limits = tuple(dataclasses.replace(limit, ceiling=None) for limit in limits)
+        found[name] = dataclasses.replace(source, limits=limits)
+    return found
+
+
+def stack(
+    settings: Settings, found: Mapping[str, Source], limits: Mapping[str, int], clock: Clock, emit: Emit
+) -> Transport:
+    """What calls are sent through. Raises UserError where a day is pretended and nothing is re-routed."""
+    from evertape.net import stack
+
+    return stack.build(
+        net_options(settings, limits),
+        sources=found,
+        credentials=settings.current_credentials,
+        clock=clock,
+        emit=emit,
+    )
+
+
+async def log_in(
+    settings: Settings,
+    found: Mapping[str, Source],
+    name: str,
+    clock: Clock,
+    answer: Callable[[Question], str] | None,
+) -> Session:
+    """Get a session from a source, asking a person with `answer` where it must. Raises Denied."""
+    from evertape.net import stack
+    from evertape.net.login import Keep, Logins
+
+    options = net_options(settings, {})
+    gate = stack.gated(options, sources=found, clock=clock)
+    logins = Logins(gate, settings.current_credentials, clock, Keep(options.keep_path))
+    try:
+        return await logins.log_in(found[name], answer)
+    finally:
+        await gate.close()
+
+
+def net_options(settings: Settings, limits: Mapping[str, int]) -> NetOptions:
+    """How the net is set. Raises UserError where a day is pretended and nothing is re-routed."""
+    from evertape.net.decision import Breaker
+    from evertape.net.stack import NetOptions
+
+    failures, rest, share = settings.breaker
+    if settings.now and not settings.sandbox:
+        raise UserError("EVERTAPE_NOW only pretends against a sandbox; set EVERTAPE_SANDBOX_URL or unset it")
+    return NetOptions(
+        gate_path=settings.state / "gate.db",
+        archive_dir=settings.archive,
+        home=settings.home,
+        reroute=settings.sandbox,
+        connect_timeout=settings.connect_timeout,
+        total_timeout=settings.timeout,
+        retry_base=settings.retry_base,
+        jitter=settings.jitter,
+        rates=limits,
+        breaker=Breaker(failures=failures, rest=rest, error_share=share),
+        keep_path=settings.state / "sessions.json",
+    )
