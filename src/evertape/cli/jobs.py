@@ -108,12 +108,13 @@ def resume(job_id: str | None, workers: int, as_json: bool, log_level: str) -> i
 @jobs.command()
 @click.argument("job_id", metavar="JOB")
 @workers
+@click.option("--same-source", is_flag=True, help="Begin with the source that was asked first before.")
 @common
-def retry(job_id: str, workers: int, as_json: bool, log_level: str) -> int:
-    """Run a job's failed items again, as a new job."""
+def retry(job_id: str, workers: int, same_source: bool, as_json: bool, log_level: str) -> int:
+    """Run a job's failed items again, as a new job; where there are several sources, through the next."""
     with opened(log_level=log_level) as db:
         with shown(db, show.talk(), quiet=as_json):
-            done = run(db, db.workshop.retry(job_id, workers))
+            done = run(db, db.workshop.retry(job_id, workers, same_source=same_source))
         return report_job(done, as_json)
 
 

@@ -13,7 +13,7 @@ from evertape.database import routes, wiring
 from evertape.database.extract import ExtractOptions, options_of
 from evertape.database.held import HeldRows
 from evertape.database.survey import Survey
-from evertape.engine import report
+from evertape.engine import passing, report
 from evertape.engine.ledger import items_of
 from evertape.engine.runner import Runner, Work
 from evertape.errors import HomeBusy, Unavailable, UserError
@@ -59,6 +59,7 @@ class Workshop:
         self._made: Any = None
         self._limits = limits
         self.sources = wiring.sources(catalog, settings)
+        self._stack = lambda: wiring.stack(settings, self.sources, limits, clock, self.on_event)
         self._runner: Runner | None = None
         self._interrupted = False
         self.on_event: Callable[[Event], None] = lambda _event: None
@@ -112,13 +113,16 @@ class Workshop:
                 return job
         raise UserError("no job waits to be resumed; start one with: evertape refresh financials")
 
-    async def retry(self, job_id: str, workers: int) -> report.JobReport:
-        """Run the failed items of a job again, as a new job."""
+    async def retry(self, job_id: str, workers: int, *, same_source: bool = False) -> report.JobReport:
+        """Run the failed items of a job again, as a new job: where there are several sources, through the
+        one after that which the plan began with, unless the same is wished."""
         job = self.find(job_id)
         failed = {i.position for i in self._store.items(job.id, states=(ItemState.FAILED,))}
         if not failed:
             raise UserError(f"job {job.id} has no failed items; nothing to retry")
         plan = _only(Plan.from_json(job.plan), failed)
+        if not same_source:
+            plan = passing.through_next(plan, self.survey.feeds_of)
         return await self.run(job.kind, plan, workers=workers, parent=job.id)
 
     async def rebuild(self, workers: int) -> report.JobReport:
@@ -217,9 +221,6 @@ class Workshop:
         if self._made is None:
             self._made = self._stack()
         return self._made
-
-    def _stack(self) -> Transport:
-        return wiring.stack(self._settings, self.sources, self._limits, self._clock, self.on_event)
 
 
 class _Nowhere:

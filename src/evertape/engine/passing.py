@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from evertape.errors import Denied, Malformed, SourceError, Transient, Unavailable
 from evertape.model.call import Call
 from evertape.model.feed import Backoff, Feed, Page
+from evertape.model.plan import Cost, Plan, Step
 from evertape.model.unit import Freshness, Holding, Outcome, Standing, Unit
 
 MOST = 100
@@ -80,3 +82,23 @@ def together(errors: Sequence[tuple[str, SourceError]], left: Sequence[Unit]) ->
     _, last = errors[-1]
     last.args = ("; ".join(f"{name}: {error}" for name, error in errors),)
     return last
+
+
+def through_next(plan: Plan, feeds_of: Callable[[str], Sequence[Feed]]) -> Plan:
+    """The same units asked of the feed after the one of each step, where there is one; the last is
+    followed by the first."""
+    steps = []
+    for step in plan.steps:
+        feeds = [feed for feed in feeds_of(step.dataset) if feed.partial]
+        names = [feed.name for feed in feeds]
+        units = [unit for call in step.calls for unit in call.units]
+        if step.feed in names and len(feeds) > 1 and len(units) <= MOST * len(step.calls):
+            following = feeds[(names.index(step.feed) + 1) % len(feeds)]
+            calls = tuple(following.ask(standings(units)))
+            reason = f"{len(units)} left by {step.feed}"
+            requests = sum(call.expected for call in calls)
+            cost = Cost(requests=requests, bytes=requests * following.size)
+            step = Step(feed=following.name, dataset=step.dataset, calls=calls, cost=cost, reason=reason)
+        if step.calls:
+            steps.append(step)
+    return replace(plan, steps=tuple(steps)).sealed()
