@@ -1,8 +1,9 @@
-"""Greeks against differences of a price that is integrated over the lognormal density, without erf."""
+"""Greeks against integrals over the lognormal density, and differences of them, without erf."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from datetime import UTC, date, datetime
 
 import pytest
@@ -15,8 +16,15 @@ from evertape.formats.greeks import SHORTEST, greeks, years_to
 RIGHTS: st.SearchStrategy[Right] = st.sampled_from(["call", "put"])
 
 
-def price(right: Right, spot: float, strike: float, years: float, volatility: float, rate: float) -> float:
-    """The discounted mean of the payoff, by Simpson's rule over the part of the line where it pays."""
+def integrated(
+    paid: Callable[[float], float],
+    right: Right,
+    spot: float,
+    strike: float,
+    over: tuple[float, float, float],
+) -> float:
+    """The discounted mean of `paid`, of the stock's last price, by Simpson's rule where the option pays."""
+    years, volatility, rate = over
     deviation = volatility * math.sqrt(years)
     drift = rate * years - deviation * deviation / 2
     kink = (math.log(strike / spot) - drift) / deviation
@@ -28,8 +36,8 @@ def price(right: Right, spot: float, strike: float, years: float, volatility: fl
     total = 0.0
     for n in range(steps + 1):
         z = low + n * width
-        paid = abs(spot * math.exp(drift + deviation * z) - strike)
-        total += paid * math.exp(-z * z / 2) * (1 if n in (0, steps) else 4 if n % 2 else 2)
+        weight = math.exp(-z * z / 2) * (1 if n in (0, steps) else 4 if n % 2 else 2)
+        total += paid(spot * math.exp(drift + deviation * z)) * weight
     return math.exp(-rate * years) * total * width / 3 / math.sqrt(2 * math.pi)
 
 
@@ -42,18 +50,20 @@ def price(right: Right, spot: float, strike: float, years: float, volatility: fl
     st.floats(0.1, 1.2),
     st.sampled_from([0.0, 0.04]),
 )
-def test_greeks_are_the_differences_of_the_integrated_price(
+def test_greeks_are_the_integrals_and_their_differences(
     right: Right, spot: float, moneyness: float, years: float, volatility: float, rate: float
 ) -> None:
     strike = spot * moneyness
     found = greeks(right, spot, strike, years, volatility, rate)
 
     def at(spot: float = spot, years: float = years, volatility: float = volatility) -> float:
-        return price(right, spot, strike, years, volatility, rate)
+        return integrated(lambda last: abs(last - strike), right, spot, strike, (years, volatility, rate))
 
+    # A dollar more of the stock is last / spot dollars more in the end.
+    shares = integrated(lambda last: last / spot, right, spot, strike, (years, volatility, rate))
+    assert found.delta == pytest.approx(shares if right == "call" else -shares, abs=1e-6)
     step = spot * 1e-4
     up, here, down = at(spot + step), at(), at(spot - step)
-    assert found.delta == pytest.approx((up - down) / (2 * step), abs=1e-6)
     assert found.gamma * spot == pytest.approx((up - 2 * here + down) / step**2 * spot, rel=1e-4, abs=1e-4)
     vega = (at(volatility=volatility + 1e-4) - at(volatility=volatility - 1e-4)) / 2e-4
     assert found.vega == pytest.approx(vega / 100, abs=1e-6 * spot)

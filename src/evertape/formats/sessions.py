@@ -8,7 +8,6 @@ storm and no mourning is in. Days are New York dates, instants aware UTC. All fu
 
 from __future__ import annotations
 
-import json
 from bisect import bisect_left, bisect_right
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cache
@@ -35,7 +34,9 @@ class _Calendar(NamedTuple):
 
 @cache
 def _calendar() -> _Calendar:
-    # Read when first asked for: most commands never ask.
+    # Read when first asked for, and json with it: most commands never ask.
+    import json
+
     table = json.loads(Path(__file__).with_name("sessions.json").read_text("utf-8"))
     closed = {date.fromisoformat(day).toordinal() for day in table["closed"]}
     early = {
