@@ -59,7 +59,9 @@ class Workshop:
         self._made: Any = None
         self._limits = limits
         self.sources = wiring.sources(catalog, settings)
-        self._stack = lambda: wiring.stack(settings, self.sources, limits, clock, self.on_event)
+        self._stack: Callable[[], Transport] = lambda: wiring.stack(
+            settings, self.sources, limits, clock, self.on_event
+        )
         self._runner: Runner | None = None
         self._interrupted = False
         self.on_event: Callable[[Event], None] = lambda _event: None

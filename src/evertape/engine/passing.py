@@ -87,18 +87,23 @@ def together(errors: Sequence[tuple[str, SourceError]], left: Sequence[Unit]) ->
 def through_next(plan: Plan, feeds_of: Callable[[str], Sequence[Feed]]) -> Plan:
     """The same units asked of the feed after the one of each step, where there is one; the last is
     followed by the first."""
-    steps = []
-    for step in plan.steps:
-        feeds = [feed for feed in feeds_of(step.dataset) if feed.partial]
-        names = [feed.name for feed in feeds]
-        units = [unit for call in step.calls for unit in call.units]
-        if step.feed in names and len(feeds) > 1 and len(units) <= MOST * len(step.calls):
-            following = feeds[(names.index(step.feed) + 1) % len(feeds)]
-            calls = tuple(following.ask(standings(units)))
-            reason = f"{len(units)} left by {step.feed}"
-            requests = sum(call.expected for call in calls)
-            cost = Cost(requests=requests, bytes=requests * following.size)
-            step = Step(feed=following.name, dataset=step.dataset, calls=calls, cost=cost, reason=reason)
-        if step.calls:
-            steps.append(step)
-    return replace(plan, steps=tuple(steps)).sealed()
+    steps = [_following(step, feeds_of(step.dataset)) for step in plan.steps]
+    return replace(plan, steps=tuple(step for step in steps if step.calls)).sealed()
+
+
+def _following(step: Step, feeds: Sequence[Feed]) -> Step:
+    partial = [feed for feed in feeds if feed.partial]
+    names = [feed.name for feed in partial]
+    units = [unit for call in step.calls for unit in call.units]
+    if step.feed not in names or len(names) < 2 or len(units) > MOST * len(step.calls):
+        return step
+    feed = partial[(names.index(step.feed) + 1) % len(names)]
+    calls = tuple(feed.ask(standings(units)))
+    requests = sum(call.expected for call in calls)
+    return Step(
+        feed=feed.name,
+        dataset=step.dataset,
+        calls=calls,
+        cost=Cost(requests=requests, bytes=requests * feed.size),
+        reason=f"{len(units)} left by {step.feed}",
+    )
