@@ -316,7 +316,7 @@ def test_a_wrong_rule_is_named(rule: dict[str, object], complaint: str) -> None:
     ("arguments", "complaint"),
     [
         (["--data", "/no/such/folder"], "there is no folder /no/such/folder"),
-        (["--market", "0"], "--market 0 is outside 1 to 10000"),
+        (["--market", "0"], "--market 0 is outside 1 to 17000"),
         (["--market", "1", "--faults", "/no/such/file"], "cannot read the fault file /no/such/file"),
     ],
 )

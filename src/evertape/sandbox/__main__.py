@@ -23,6 +23,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--block-seconds", type=float, default=600.0, help="how long a breach is refused")
     parser.add_argument("--faults", type=Path, metavar="FILE", help="a JSON list of fault rules")
     parser.add_argument("--fail", type=float, default=0.0, help="share of companyfacts answers that fail")
+    parser.add_argument(
+        "--contracts", type=int, default=60, metavar="N", help="option contracts an underlying"
+    )
+    parser.add_argument("--vendors", type=Path, metavar="FILE", help="JSON: how each vendor behaves")
     return parser
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-MOST_COMPANIES = 10_000
+MOST_COMPANIES = 17_000  # there are 26**3 symbols
 DEFAULT_TODAY = date(2026, 6, 30)
 
 
@@ -22,6 +23,8 @@ class SandboxOptions:
     `today` is the last day on which the market's companies have filed. `limit` is the most requests
     that *.sec.gov accepts in one second before it refuses for `block_seconds`. `faults` is a fault file
     or its rules; `fail` a share of the companyfacts answers that fail. Port 0 takes a free one.
+    `contracts` is how many option contracts an underlying has; `vendors` how each vendor behaves, or a file
+    that says so (see manners.py).
     """
 
     data: Path | None = None
@@ -33,6 +36,8 @@ class SandboxOptions:
     fail: float = 0.0
     port: int = 0
     block_seconds: float = 600.0
+    contracts: int = 60
+    vendors: Mapping[str, object] | Path | None = None
 
     def check(self) -> None:
         """Raise SandboxError for options that contradict each other or make no sense."""
@@ -52,3 +57,5 @@ class SandboxOptions:
             raise SandboxError(f"--port {self.port} is no port; give 0 to 65535")
         if self.block_seconds < 0:
             raise SandboxError(f"--block-seconds {self.block_seconds} is negative")
+        if self.contracts < 2:
+            raise SandboxError(f"--contracts {self.contracts} makes no pair of call and put; give 2 or more")

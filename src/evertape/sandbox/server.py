@@ -17,12 +17,15 @@ from aiohttp import web
 
 from evertape.sandbox import pages
 from evertape.sandbox.breaking import NEED_ANSWER, Answer, break_answer
-from evertape.sandbox.faults import load_plan
+from evertape.sandbox.desk import Desk
+from evertape.sandbox.faults import Fault, load_plan
+from evertape.sandbox.manners import load_manners
 from evertape.sandbox.market import Market
 from evertape.sandbox.options import SandboxError, SandboxOptions
 from evertape.sandbox.origin import Body, Origin
 from evertape.sandbox.recorded import RecordedTree
 from evertape.sandbox.stats import RateWatch, Stats, domain_of
+from evertape.sandbox.vendors import Vendors
 
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 _NO_STORE = {"Cache-Control": "max-age=0, no-cache, no-store", "Pragma": "no-cache"}
@@ -40,6 +43,9 @@ class Sandbox:
         self._stats = Stats()
         self._watch = RateWatch(options.limit, options.block_seconds)
         self._builder = ThreadPoolExecutor(max_workers=1)
+        profiles = self._market.profiles if self._market else ()
+        settings = load_manners(options.vendors)
+        self._desk = Desk(Vendors(profiles, options.seed, options.today, options.contracts, settings))
 
     def app(self) -> web.Application:
         """The application to run."""
@@ -49,6 +55,8 @@ class Sandbox:
         app.router.add_get("/_sandbox/truth", self._truth)
         app.router.add_get("/_sandbox/companies", self._companies)
         app.router.add_post("/_sandbox/today", self._set_today)
+        app.router.add_get("/_sandbox/vendors", self._desk.settings)
+        app.router.add_post("/_sandbox/vendors", self._desk.settings)
         app.router.add_route("*", "/{rest:.*}", self._serve)
         return app
 
@@ -69,10 +77,14 @@ class Sandbox:
         if sec and not _EMAIL.search(request.headers.get("User-Agent", "")):
             return self._send(request, host, path, _page(403, pages.undeclared(path)))
         fault = self._plan.choose(host, path)
+        answer: Answer | None = Answer(status=200, content=b"", content_type=_HTML)
         if fault is None or fault.kind in NEED_ANSWER:
-            answer = await self._answer(request, host, path)
-        else:
-            answer = Answer(status=200, content=b"", content_type=_HTML)
+            if self._desk.serves(host):
+                answer = await self._desk.answer(request, host, path, arrived)
+            else:
+                answer = await self._answer(request, host, path)
+        if answer is None:
+            fault, answer = Fault(kind="reset"), Answer(status=200, content=b"", content_type=_HTML)
         if fault is not None:
             broken = await break_answer(request, fault, answer)
             self._stats.sent(host, path, broken.label, broken.size)
@@ -100,12 +112,15 @@ class Sandbox:
         self._stats.clear()
         self._watch.clear()
         self._plan.clear()
+        self._desk.clear()
         return web.json_response({"reset": True})
 
     async def _companies(self, _request: web.Request) -> web.Response:
         return web.json_response(self._generated().companies())
 
-    async def _truth(self, request: web.Request) -> web.Response:
+    async def _truth(self, request: web.Request) -> web.StreamResponse:
+        if "kind" in request.query:
+            return await self._desk.truth(request)
         cik, symbol = request.query.get("cik"), request.query.get("symbol")
         truth = self._generated().truth(cik=cik, symbol=symbol)
         if truth is None:
@@ -118,6 +133,7 @@ class Sandbox:
             market.today = date.fromisoformat(request.query.get("date", ""))
         except ValueError as error:
             raise web.HTTPBadRequest(text="give the new day as ?date=YYYY-MM-DD") from error
+        await self._desk.move(market.today)
         return web.json_response({"today": market.today.isoformat()})
 
     def _generated(self) -> Market:
