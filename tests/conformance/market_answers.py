@@ -84,12 +84,12 @@ YAHOO_OPTIONS = _told(
 _BAR = {"v": 5e7, "vw": 211.5, "o": 210.5, "c": 212.5, "h": 213.5, "l": 209.5, "t": _OPENED * 1000, "n": 400}
 POLYGON_GROUPED = _told(
     {
-        "queryCount": 1,
-        "resultsCount": 1,
-        "count": 1,
+        "queryCount": 3,
+        "resultsCount": 3,
+        "count": 3,
         "adjusted": False,
         "status": "OK",
-        "results": [{"T": "AAPL", **_BAR}],
+        "results": [{"T": ticker, **_BAR} for ticker in ("AAPL", "F", "BRK.B")],
     }
 )
 POLYGON_RANGE = _told(

@@ -366,6 +366,8 @@ def test_a_true_answer_is_read_and_settles_what_was_asked(feed: Feed) -> None:
             if any(page.calls for page in pages) and not settled:
                 read += 1
             elif any(batch.rows for page in pages for batch in page.batches):
-                assert {held.unit.key for held in settled} == {unit.key for unit in call.units}
+                # What a partial feed does not settle goes to the next.
+                asked = {unit.key for unit in call.units}
+                assert {held.unit.key for held in settled} == asked or (feed.partial and settled)
                 read += 1
     assert read

@@ -176,7 +176,7 @@ def grouped(body: str, day: date, held: Holding | None = None) -> Any:
 
 
 def covered(first: date, last: date) -> Holding:
-    mark = '{"n":2,"last":"2026-07-07","closes":[199.0,200.0]}'
+    mark = '{"n":2,"first":"2026-07-06","last":"2026-07-07","closes":[199.0,200.0]}'
     return Holding(
         unit=unit("AAPL", first, last), outcome=Outcome.SETTLED, checked_at=AT, source="polygon", mark=mark
     )
@@ -190,11 +190,20 @@ def test_a_listing_without_a_row_is_settled_as_a_session_without_a_bar() -> None
     assert page.batches == ()
 
 
-def test_the_sessions_of_one_refresh_are_one_look_at_a_listing_that_is_not_there() -> None:
-    held = None
-    for day in (JUL6, JUL7, JUL8):
-        (held,) = grouped(answer([row(1.0, day, "OTHER")]), day, held).settled
-        assert (held.outcome, held.strikes) == (Outcome.NOTHING, 1)
+def test_a_listing_that_never_had_a_bar_is_left_to_other_feeds() -> None:
+    page = grouped(answer([row(1.0, JUL8, "OTHER")]), JUL8)
+    assert (page.settled, page.batches) == ((), ())
+
+
+def test_days_adjoin_what_is_covered_on_either_side() -> None:
+    first, last = date(2026, 7, 1), JUL8
+    asked = replace(standing(unit("AAPL", first, last)), covered=Span(date(2026, 7, 6), date(2026, 7, 6)))
+    other = standing(unit("F", date(2026, 7, 7), last))
+    calls = polygon.ask_grouped([asked, other])
+    assert [call.label for call in calls] == ["2026-07-07", "2026-07-08", "2026-07-02", "2026-07-01"]
+    assert [len(call.units) for call in calls] == [2, 2, 1, 1]
+    assert calls[-1].carried == ("2026-07-01", "2026-07-08")
+    assert [call.expected for call in calls] == [1, 1, 1, 3]
 
 
 @pytest.mark.parametrize("results", [{}, {"results": []}])

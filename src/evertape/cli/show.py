@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from evertape.engine.report import CheckReport, JobReport
     from evertape.model.plan import Plan
 
+NOTES_SHOWN = 12
 FAILURES_SHOWN = 20
 
 
@@ -35,10 +36,10 @@ def check(console: Console, report: CheckReport) -> None:
         f"[bold]{escape(report.target)}[/bold], {_scope(report.scope)}, as of {moment(report.now)}{sandboxed}"
     )
     counts = Table.grid(padding=(0, 2))
-    counts.add_row("companies", str(report.total))
+    counts.add_row("companies" if report.missed == "filings" else "listings", str(report.total))
     dormant = f"  ({report.dormant} of them dormant)" if report.dormant else ""
     counts.add_row("current", f"{report.current}{dormant}")
-    very = f"  ({report.very_stale} of them for over 90 days)" if report.very_stale else ""
+    very = f"  ({report.very_stale} of them for long)" if report.very_stale else ""
     counts.add_row("stale", f"{report.stale}{very}")
     counts.add_row("missing", str(report.missing))
     counts.add_row(
@@ -51,7 +52,7 @@ def check(console: Console, report: CheckReport) -> None:
     for stale in report.most_stale:
         counts.add_row(
             "most stale",
-            f"{escape(stale.label)}: {stale.missing} filings missing, the oldest for {stale.days} days",
+            f"{escape(stale.label)}: {stale.missing} {report.missed} missing, the oldest for {stale.days} days",
         )
     if report.more_stale:
         counts.add_row("", f"and {report.more_stale} more")
@@ -94,8 +95,10 @@ def job(console: Console, report: JobReport) -> None:
         console.print(f"  {report.nothing} have none; that is known now")
     if report.pending:
         console.print(f"  {report.pending} pending: they are looked at again later")
-    for note in report.notes:
+    for note in report.notes[:NOTES_SHOWN]:
         console.print(f"  note: {escape(note)}")
+    if len(report.notes) > NOTES_SHOWN:
+        console.print(f"  and {len(report.notes) - NOTES_SHOWN} more notes, in --json and in the log")
     if report.failed_by_kind:
         console.print(
             "  failed by kind: "

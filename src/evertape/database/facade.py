@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from evertape import catalog
 from evertape.clock import Clock, SystemClock
-from evertape.database import extraction, history, market, providers, ratios, screens
+from evertape.database import extraction, history, market, providers, ratios, screens, wiring
 from evertape.database.survey import Heard, Selection, Survey
 from evertape.datasets import statements
 from evertape.datasets.universe import SP500
@@ -55,7 +55,8 @@ class Database(AbstractContextManager["Database"]):
     ) -> None:
         self.settings = settings
         self.clock = clock or SystemClock(settings.now)
-        self.catalog = catalog.find(settings.home / "plugins")
+        found = catalog.find(settings.home / "plugins")
+        self.catalog = dataclasses.replace(found, sources=wiring.sources(found, settings))
         self.store = store or SqliteStore(settings.database, read_only=read_only)
         self.on_event: Callable[[Event], None] = lambda _event: None
         self.read_only = read_only

@@ -58,7 +58,7 @@ class Workshop:
         self._given = transport
         self._made: Any = None
         self._limits = limits
-        self.sources = wiring.sources(catalog, settings)
+        self.sources = catalog.sources
         self._stack: Callable[[], Transport] = lambda: wiring.stack(
             settings, self.sources, limits, clock, self.on_event
         )

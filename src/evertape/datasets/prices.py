@@ -165,6 +165,7 @@ def _covered(standing: Standing, seen: _Seen, covered: Span, wanted: Span, now: 
         missing=missing,
         unit=Unit(NAME, standing.key, span),
         reason=f"{lost} bars are missing in what is covered" if lost else f"{missing} sessions",
+        covered=None if lost or again else covered,
         evidence=(mark.last.isoformat(),) if mark.last and span.start > mark.last else (),
     )
 

@@ -73,6 +73,7 @@ class Fetching:
         self._work = work
         self._notes = notes
         self._denied: dict[str, str] = {}
+        self._unknown: set[tuple[str, str]] = set()
         self._fetched = 0
         self._slots = asyncio.Semaphore(work.workers)
 
@@ -108,7 +109,9 @@ class Fetching:
                 left += await self._ask(course, one, closing=number == len(calls) and not left)
             if not left:
                 return
-            calls = self._elsewhere(course, call, left)
+            # What nobody knew a moment ago, on another day of the same job, nobody knows now.
+            asked = [unit for unit in left if (unit.dataset, unit.key) not in self._unknown]
+            calls = self._elsewhere(course, call, asked) if asked else ()
         await self._nobody(course, call, left)
 
     def _others(self, course: _Course, call: Call) -> list[Feed]:
@@ -175,6 +178,7 @@ class Fetching:
         keys = [unit.key for unit in left]
         held = await asyncio.to_thread(self._work.store.holdings, dataset.name, keys)
         commit = Commit(at=now, holdings=passing.absent(left, dataset.absence, held, now, course.tried))
+        self._unknown.update((unit.dataset, unit.key) for unit in left)
         course.outcomes.append(Outcome.PENDING)
         await self._close(course, commit)
 

@@ -12,6 +12,7 @@ from evertape.model.plan import Plan
 from evertape.model.unit import Freshness, Standing
 
 MOST_STALE = 5
+_MISSED = {"prices": "sessions", "options": "snapshots"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +43,7 @@ class CheckReport:
         rows: statement rows held for the companies asked for, by table.
         most_stale: the five that have lacked a filing longest; `more_stale` counts the others.
         requests, bytes: what the check itself cost.
+        missed: what is counted as missing: "filings", "sessions", "snapshots".
     """
 
     target: str
@@ -64,6 +66,7 @@ class CheckReport:
     requests: int = 0
     bytes: int = 0
     notes: tuple[str, ...] = ()
+    missed: str = "filings"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -179,6 +182,7 @@ def check_report(standings: Sequence[Standing], seen: Seen) -> CheckReport:
         requests=seen.requests,
         bytes=seen.bytes,
         notes=seen.notes,
+        missed=next((_MISSED[s.dataset] for s in standings if s.dataset in _MISSED), "filings"),
     )
 
 

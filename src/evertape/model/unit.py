@@ -100,6 +100,7 @@ class Standing:
         evidence: identifiers of what is missing (accessions), so that their arrival can be seen.
         dormant: current, and the company stopped publishing.
         size: bytes on the wire that fetching is expected to cost; None where unknown.
+        covered: days of it that are settled; answers must adjoin them, so that they stay in one piece.
         tried: sources that did not know it the last time; others are asked before them.
     """
 
@@ -113,5 +114,6 @@ class Standing:
     reason: str = ""
     dormant: bool = False
     size: int | None = None
+    covered: Span | None = None
     tried: tuple[str, ...] = ()
     evidence: tuple[str, ...] = field(default=(), repr=False)

@@ -79,25 +79,37 @@ def spelled(symbol: str) -> str:
 
 
 def ask_grouped(standings: Sequence[Standing]) -> Sequence[Call]:
-    """One call a session for all listings that lack it, oldest first; the last also asks for what happened
-    to share counts and dividends since the first."""
-    due = [s.unit for s in standings if s.unit is not None and s.unit.span is not None]
-    spans = [unit.span for unit in due if unit.span is not None]
-    if not spans:
-        return []
-    days = sessions.between(min(s.start for s in spans), max(s.end for s in spans))
-    calls = []
-    for day in days:
-        units = tuple(
-            Unit(unit.dataset, unit.key, Span(day, day), unit.extent)
-            for unit in due
-            if unit.span is not None and unit.span.start <= day <= unit.span.end
+    """One call a session for all listings that lack it; the last also asks for what happened to share counts
+    and dividends since the first.
+
+    Each day must adjoin what is covered: those after it are asked for oldest first, those before it newest
+    first.
+    """
+    due = [(s.unit, s.unit.span, s.covered) for s in standings if s.unit and s.unit.span]
+    later: dict[date, list[Unit]] = {}
+    before: dict[date, list[Unit]] = {}
+    for unit, span, covered in due:
+        for day in sessions.between(span.start, span.end):
+            if covered is None or day > covered.end:
+                days = later
+            elif day < covered.start:
+                days = before
+            else:
+                continue
+            days.setdefault(day, []).append(Unit(unit.dataset, unit.key, Span(day, day), unit.extent))
+    calls = [
+        Call(
+            source="polygon",
+            feed="polygon.grouped",
+            url=_url(f"{_GROUPED}{day}", adjusted="false", include_otc="false"),
+            units=tuple(units),
+            label=str(day),
         )
-        url = _url(f"{_GROUPED}{day}", adjusted="false", include_otc="false")
-        if units:
-            calls.append(Call(source="polygon", feed="polygon.grouped", url=url, units=units, label=str(day)))
+        for days, newest_first in ((later, False), (before, True))
+        for day, units in sorted(days.items(), reverse=newest_first)
+    ]
     if calls:
-        told = (str(min(s.start for s in spans)), str(days[-1]))
+        told = (str(min(later.keys() | before.keys())), str(max(later.keys() | before.keys())))
         calls[-1] = replace(calls[-1], expected=3, carried=told)
     return calls
 
@@ -121,9 +133,14 @@ def read_grouped(reply: Reply, held: Mapping[str, Holding]) -> Iterator[Page]:
         return
     if any(bar.day != day for bars in answer.bars.values() for bar in bars):
         raise Malformed(f"{reply.call.url} holds bars of another day")
-    yield _settled(
-        reply, [(unit, answer.bars.get(_ticker(unit), ())) for unit in reply.call.units], held, calls
-    )
+    found = [(unit, answer.bars.get(_ticker(unit), ())) for unit in reply.call.units]
+    # A listing that has never had a bar may be one that Polygon does not know: it is left to others.
+    known = [
+        (unit, bars)
+        for unit, bars in found
+        if bars or ((was := held.get(unit.key)) is not None and was.outcome is Outcome.SETTLED)
+    ]
+    yield _settled(reply, known, held, calls)
 
 
 def ask_range(standings: Sequence[Standing]) -> Sequence[Call]:
@@ -291,7 +308,6 @@ def _settled(
     calls: tuple[Call, ...],
 ) -> Page:
     """Bars as traded of each unit; one without is settled too, as a session without trades."""
-    today = new_york_date(reply.at)
     bars: list[Row] = []
     findings: list[Row] = []
     holdings: list[Holding] = []
@@ -299,9 +315,6 @@ def _settled(
     size = reply.wire or None if len(found) == 1 else None
     for unit, each in found:
         was = held.get(unit.key)
-        if was is not None and was.outcome is Outcome.NOTHING and new_york_date(was.checked_at) == today:
-            # The days of one refresh are one look at a listing that is not there, and not one each.
-            was = None
         series = Series(symbol=unit.key, bars=each, currency="USD")
         read = prices.settle(
             prices.Answer(unit=unit, series=series, source="polygon", at=reply.at, size=size), was
@@ -326,9 +339,11 @@ def _actions(reply: Reply) -> Page:
     rows: list[Row] = []
     for ticker in idents.keys() & (found.splits.keys() | found.dividends.keys()):
         for day, new, old in found.splits.get(ticker, ()):
-            rows.append((idents[ticker], day, "split", "polygon", new, old, None, None, reply.at))
+            rows.append((idents[ticker], day, "split", "polygon", new, old, None, None, None, reply.at))
         for day, amount, currency in found.dividends.get(ticker, ()):
-            rows.append((idents[ticker], day, "dividend", "polygon", None, None, amount, currency, reply.at))
+            rows.append(
+                (idents[ticker], day, "dividend", "polygon", None, None, amount, currency, None, reply.at)
+            )
     calls = (replace(reply.call, url=f"{_BASE}{found.further}"),) if found.further else ()
     return Page(batches=batches((prices.CorporateAction, rows)), calls=calls)
 
