@@ -124,13 +124,13 @@ def test_the_whole_market_is_one_call_a_session_for_whom_it_lacks() -> None:
 
 
 ACTIONS: dict[str, list[dict[str, Any]]] = {
-    polygon._SPLITS: [
+    polygon.SPLITS: [
         {"results": [{"execution_date": "2026-07-07", "split_from": 1, "split_to": 4, "ticker": "BRK.B"}],
          "next_url": "https://api.massive.com/v3/reference/splits?cursor=2&apiKey=SECRET"},
         {"results": [{"execution_date": "2026-07-08", "split_from": 2, "split_to": 1, "ticker": "AAPL"},
                      {"execution_date": "2026-07-08", "split_from": 2, "split_to": 1, "ticker": "OTHER"}]},
     ],
-    polygon._DIVIDENDS: [
+    polygon.DIVIDENDS: [
         {"results": [{"cash_amount": 0.27, "currency": "USD", "dividend_type": "CD",
                       "ex_dividend_date": "2026-07-08", "ticker": "AAPL"}]},
     ],
@@ -357,7 +357,7 @@ def chain(extent: str, large: bool) -> tuple[list[Any], list[Call]]:
     def wire(sent: Call) -> Reply:
         query = parse_qs(urlsplit(sent.url).query)
         at = AT + timedelta(seconds=next(moments))
-        if urlsplit(sent.url).path == polygon._CONTRACTS:
+        if urlsplit(sent.url).path == polygon.CONTRACTS:
             assert (query["strike_price.gte"], query["strike_price.lte"]) == (["190.95"], ["211.05"])
             page = query.get("cursor", ["0"])[0]
             days = WEEKS[:6] if page == "0" else WEEKS[6:]
@@ -439,21 +439,21 @@ def test_an_underlying_that_polygon_has_no_options_of_is_left(body: str, status:
 
 BODIES: list[tuple[Any, Any, str]] = [
     (polygon.read_grouped, json.loads(answer([row(1.0, JUL8, "AAPL"), row(2.0, JUL8, "B")])),
-     f"{polygon._GROUPED}2026-07-08"),
+     f"{polygon.GROUPED}2026-07-08"),
     (polygon.read_range, json.loads(answer([row(1.0, JUL7), row(2.0, JUL8)], ticker="AAPL")), "/v2/aggs/x"),
-    (polygon.read_range, {"status": "OK", **ACTIONS[polygon._SPLITS][0]}, polygon._SPLITS),
-    (polygon.read_range, {"status": "OK", **ACTIONS[polygon._DIVIDENDS][0]}, polygon._DIVIDENDS),
+    (polygon.read_range, {"status": "OK", **ACTIONS[polygon.SPLITS][0]}, polygon.SPLITS),
+    (polygon.read_range, {"status": "OK", **ACTIONS[polygon.DIVIDENDS][0]}, polygon.DIVIDENDS),
     (polygon.read_options, {"status": "OK", "results": [contract(day) for day in WEEKS[4:6]]},
      "/v3/snapshot"),
     (polygon.read_options, {"status": "OK", "results": [{"expiration_date": "2026-08-07"}]},
-     polygon._CONTRACTS),
+     polygon.CONTRACTS),
 ]  # fmt: skip
 
 
 def reads_or_refuses(read: Any, body: bytes, path: str, held: Mapping[str, Holding]) -> None:
     options_ = read is polygon.read_options
     due = Unit("options", "AAPL:1", extent="dte 30") if options_ else unit("AAPL", JUL7, JUL8)
-    carried = (AT.isoformat(),) if path == polygon._CONTRACTS else ()
+    carried = (AT.isoformat(),) if path == polygon.CONTRACTS else ()
     url = f"https://api.polygon.io{path}"
     asked = Call(source="polygon", feed="polygon", url=url, units=(due,), carried=carried)
     answered = reply(asked, body, AT)
@@ -473,12 +473,12 @@ def test_no_body_makes_a_reader_raise_anything_but_malformed(data: st.DataObject
 
 
 RECORDED = [
-    (polygon.read_grouped, GROUPED, f"{polygon._GROUPED}2020-10-14"),
+    (polygon.read_grouped, GROUPED, f"{polygon.GROUPED}2020-10-14"),
     (polygon.read_range, JANUARY, "/v2/aggs/x"),
-    (polygon.read_range, "v3_reference_splits.json", polygon._SPLITS),
-    (polygon.read_range, "v3_reference_dividends.json", polygon._DIVIDENDS),
+    (polygon.read_range, "v3_reference_splits.json", polygon.SPLITS),
+    (polygon.read_range, "v3_reference_dividends.json", polygon.DIVIDENDS),
     (polygon.read_options, "v3_snapshot_options_AAPL.json", "/v3/snapshot"),
-    (polygon.read_options, "v3_reference_options_contracts.json", polygon._CONTRACTS),
+    (polygon.read_options, "v3_reference_options_contracts.json", polygon.CONTRACTS),
 ]
 
 

@@ -50,10 +50,8 @@ def check(console: Console, report: CheckReport) -> None:
     counts.add_row("rows held", ", ".join(f"{n} {name}" for name, n in report.rows.items()))
     counts.add_row("last update", moment(report.last_update))
     for stale in report.most_stale:
-        counts.add_row(
-            "most stale",
-            f"{escape(stale.label)}: {stale.missing} {report.missed} missing, the oldest for {stale.days} days",
-        )
+        lacks = f"{stale.missing} {report.missed} missing, the oldest for {stale.days} days"
+        counts.add_row("most stale", f"{escape(stale.label)}: {lacks}")
     if report.more_stale:
         counts.add_row("", f"and {report.more_stale} more")
     for source in report.sources:
