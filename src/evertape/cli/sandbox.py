@@ -16,7 +16,7 @@ MARKET_DAY = date(2026, 6, 30)
 
 @click.command()
 @click.option("--data", type=click.Path(path_type=Path), help="A recorded tree: DIR/HOST/PATH[.gz].")
-@click.option("--market", type=click.IntRange(1, 20_000), help="Generate a market of N companies.")
+@click.option("--market", type=click.IntRange(1, 17_000), help="Generate a market of N companies.")
 @click.option("--seed", type=int, default=1, show_default=True)
 @click.option(
     "--today", type=Day(), default=MARKET_DAY, show_default=True, help="The generated market's day."
@@ -31,11 +31,26 @@ MARKET_DAY = date(2026, 6, 30)
 @click.option(
     "--fail", type=click.FloatRange(0, 1), default=0.0, help="Share of answers that fail, all kinds."
 )
+@click.option(
+    "--contracts", type=click.IntRange(2), default=60, show_default=True, help="Options of each underlying."
+)
+@click.option(
+    "--vendors",
+    type=click.Path(path_type=Path),
+    help='How vendors behave, as JSON: {"yahoo": {"knows": 0.9, "refuses": 0.1}}.',
+)
+@click.option("--recordings", type=click.Path(path_type=Path), help="Recorded answers: DIR/recordings.jsonl.")
 def sandbox(**chosen: Any) -> int:
-    """Speak the SEC's own paths and refusals on 127.0.0.1, until Ctrl+C."""
+    """Speak the SEC's and the price vendors' own paths and refusals on 127.0.0.1, until Ctrl+C.
+
+    https://HOST/PATH is answered at http://127.0.0.1:PORT/HOST/PATH for the SEC, Yahoo, Polygon, Schwab,
+    Robinhood and Cboe. docs/sandbox.md has the whole of it.
+    """
     from evertape.sandbox import SandboxError, SandboxOptions, serve
 
-    if (chosen["data"] is None) == (chosen["market"] is None):
+    if chosen["data"] is not None and chosen["market"] is not None:
+        raise click.UsageError("give --data DIR or --market N, not both")
+    if all(chosen[name] is None for name in ("data", "market", "recordings")):
         raise click.UsageError("give --data DIR or --market N")
     options = SandboxOptions(**chosen)
 

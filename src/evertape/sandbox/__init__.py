@@ -1,4 +1,4 @@
-"""A local stand-in for the SEC's hosts: recorded answers, or a generated market that knows its truth.
+"""A local stand-in for the SEC and price vendors: recorded answers, or a market that knows its truth.
 
 `https://HOST/PATH` is answered at `http://127.0.0.1:PORT/HOST/PATH`. It shares no code with the program
 that it serves.

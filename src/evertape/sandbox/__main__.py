@@ -13,7 +13,7 @@ from evertape.sandbox.options import DEFAULT_TODAY
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m evertape.sandbox", description=__doc__)
-    source = parser.add_mutually_exclusive_group(required=True)
+    source = parser.add_mutually_exclusive_group()
     source.add_argument("--data", type=Path, metavar="DIR", help="a recorded tree: DIR/HOST/PATH[.gz]")
     source.add_argument("--market", type=int, metavar="N", help="a generated market of N companies")
     parser.add_argument("--seed", type=int, default=1, help="another seed, other companies (default 1)")
@@ -26,6 +26,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--contracts", type=int, default=60, metavar="N", help="option contracts an underlying"
     )
+    parser.add_argument("--recordings", type=Path, metavar="DIR", help="recorded answers of any host")
     parser.add_argument("--vendors", type=Path, metavar="FILE", help="JSON: how each vendor behaves")
     return parser
 

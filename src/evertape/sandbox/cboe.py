@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from evertape.sandbox.contracts import Chain, published, published_quotes
+from evertape.sandbox.contracts import Chain, published
 from evertape.sandbox.exchange import NEW_YORK, closes_at, sessions
 from evertape.sandbox.securities import Listing, last_traded
 from evertape.sandbox.wire import Call, Reply, as_json, digest, draw
@@ -141,7 +141,7 @@ def _times(traded: list[int | None], close: int) -> list[str | None]:
 
 
 def _contracts(chain: Chain, scale: float) -> list[_Contract]:
-    bids, asks = published_quotes(chain)
+    bids, asks = chain.quotes
     ivs = published(chain, chain.ivs, iv_zero=0.0, sentinel=0.0)
     if scale != 1:
         ivs = np.round(np.array(ivs) * scale, 4).tolist()

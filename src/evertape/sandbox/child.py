@@ -25,6 +25,7 @@ def arguments(options: SandboxOptions, faults: Path | None, vendors: Path | None
         "--limit": options.limit,
         "--faults": faults,
         "--vendors": vendors,
+        "--recordings": options.recordings,
     }
     return line + [part for name, value in given.items() if value is not None for part in (name, str(value))]
 

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import cached_property
 from typing import Any, TypeVar
 
 import numpy as np
@@ -25,7 +26,7 @@ _ROOT_2, _ROOT_2PI = math.sqrt(2.0), math.sqrt(2.0 * math.pi)
 Value = TypeVar("Value")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Chain:
     """Every contract of one underlying at the end of a session; equally long columns in dollars and shares.
 
@@ -58,6 +59,20 @@ class Chain:
     vegas: list[float]
     rhos: list[float]
     bad: list[str | None]
+
+    @cached_property
+    def quotes(self) -> tuple[list[float], list[float]]:
+        """Bids and asks as vendors show them: the wrong way round where so spoiled."""
+        bids, asks = list(self.bids), list(self.asks)
+        for place, wrong in enumerate(self.bad):
+            if wrong == "crossed":
+                bids[place], asks[place] = asks[place], bids[place]
+        return bids, asks
+
+    @cached_property
+    def places(self) -> dict[tuple[date, bool, float], int]:
+        """Where each contract stands."""
+        return {key: n for n, key in enumerate(zip(self.expiries, self.calls, self.strikes, strict=True))}
 
     def of_expiry(self, expiry: date) -> list[int]:
         """The places of an expiration's contracts."""
@@ -298,12 +313,3 @@ def published(chain: Chain, column: list[Value], **values: Value) -> list[Value]
         if wrong is not None and (name := wrong.replace("-", "_")) in values:
             shown[place] = values[name]
     return shown
-
-
-def published_quotes(chain: Chain) -> tuple[list[float], list[float]]:
-    """Bids and asks as vendors show them: the wrong way round where so spoiled."""
-    bids, asks = list(chain.bids), list(chain.asks)
-    for place, wrong in enumerate(chain.bad):
-        if wrong == "crossed":
-            bids[place], asks[place] = asks[place], bids[place]
-    return bids, asks

@@ -14,6 +14,7 @@ from aiohttp import web
 from evertape.sandbox.breaking import Answer
 from evertape.sandbox.options import SandboxError
 from evertape.sandbox.origin import JSON
+from evertape.sandbox.recordings import Recordings
 from evertape.sandbox.vendors import KINDS, Vendors
 from evertape.sandbox.wire import Call, Reply
 
@@ -24,13 +25,30 @@ _LINES = "application/x-ndjson"
 class Desk:
     """Serves vendors from a thread of its own, so that a long filing of the SEC's delays none of them."""
 
-    def __init__(self, vendors: Vendors) -> None:
+    def __init__(self, vendors: Vendors, recordings: Recordings | None) -> None:
         self._vendors = vendors
+        self._recordings = recordings
         self._thread = ThreadPoolExecutor(max_workers=1)
 
     def serves(self, host: str) -> bool:
         """True for a vendor's host."""
         return self._vendors.of(host) is not None
+
+    async def recorded(self, request: web.Request, host: str, path: str) -> Answer | None:
+        """The recorded answer to a request, or None where there is none."""
+        if self._recordings is None:
+            return None
+        call = Call(
+            method=request.method,
+            host=host,
+            path=path,
+            query=dict(request.query),
+            headers={},
+            form=b"",
+            at=0.0,
+        )
+        reply = await self._elsewhere(self._recordings.find, call)
+        return _answer(reply) if reply is not None else None
 
     async def answer(self, request: web.Request, host: str, path: str, arrived: float) -> Answer | None:
         """The vendor's answer; None for a connection reset. `arrived` is monotonic."""
@@ -52,6 +70,8 @@ class Desk:
     def clear(self) -> None:
         """Count requests anew."""
         self._vendors.clear()
+        if self._recordings is not None:
+            self._recordings.clear()
 
     async def settings(self, request: web.Request) -> web.Response:
         """Show the settings, after those that a POST brings are taken over."""

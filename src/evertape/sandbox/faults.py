@@ -37,7 +37,19 @@ _MIX: tuple[dict[str, Any], ...] = (
     {"kind": "wrong_types"},
     {"kind": "timeout", "seconds": 2.0},
 )
-_KEYS = {"kind", "match", "share", "count", "permanent", "code", "retry_after", "seconds", "mode", "params"}
+_KEYS = {
+    "kind",
+    "host",
+    "match",
+    "share",
+    "count",
+    "permanent",
+    "code",
+    "retry_after",
+    "seconds",
+    "mode",
+    "params",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,12 +69,25 @@ class Fault:
 
 @dataclass(frozen=True, kw_only=True)
 class Rule:
-    """When faults happen: on paths that match, to a share of them, the first `count`, or always."""
+    """When faults happen: on paths that match, to a share of them, the first `count`, or always.
+
+    `host` is a pattern as well. A rule that names no host, there or in `match`, is about the SEC's alone.
+    """
 
     faults: tuple[Fault, ...]
+    host: str | None = None
     match: str = "*"
     share: float | None = None
     count: int | None = None
+
+    def concerns(self, host: str, name: str) -> bool:
+        """Whether a request of HOST/PATH (`name`) is one that the rule is about."""
+        if self.host is not None:
+            return fnmatchcase(host, self.host) and fnmatchcase(name, self.match)
+        first, slash, _ = self.match.partition("/")
+        if domain_of(host) != "sec.gov" and not (slash and "." in first):
+            return False
+        return fnmatchcase(name, self.match)
 
 
 def _draw(*parts: object) -> float:
@@ -84,10 +109,8 @@ class FaultPlan:
         name = f"{host}/{path}"
         nth = self._asked[name]
         self._asked[name] += 1
-        if domain_of(host) != "sec.gov":
-            return None
         for number, rule in enumerate(self.rules):
-            if not fnmatchcase(name, rule.match):
+            if not rule.concerns(host, name):
                 continue
             if rule.count is not None:
                 if self._used[number] >= rule.count:
@@ -137,14 +160,17 @@ def _rule(given: object, where: str) -> Rule:
     when = [key for key in ("share", "count", "permanent") if given.get(key)]
     if len(when) != 1:
         raise SandboxError(f"{where}: give exactly one of share, count and permanent")
-    share, count, match = given.get("share"), given.get("count"), given.get("match", "*")
+    share, count = given.get("share"), given.get("count")
+    host, match = given.get("host"), given.get("match", "*")
     if share is not None and not (isinstance(share, (int, float)) and 0 < share <= 1):
         raise SandboxError(f"{where}: share {share!r} is not between 0 and 1")
     if count is not None and not (isinstance(count, int) and count > 0):
         raise SandboxError(f"{where}: count {count!r} is no positive number")
     if not isinstance(match, str):
         raise SandboxError(f"{where}: match {match!r} is no pattern like 'data.sec.gov/*'")
-    return Rule(faults=(_fault(given, where),), match=match, share=share, count=count)
+    if not isinstance(host, str | None):
+        raise SandboxError(f"{where}: host {host!r} is no pattern like '*.yahoo.com'")
+    return Rule(faults=(_fault(given, where),), host=host, match=match, share=share, count=count)
 
 
 def _fault(given: dict[str, Any], where: str) -> Fault:
@@ -169,6 +195,8 @@ def wrong_types(body: bytes, path: str) -> bytes:
     JSON that holds no facts becomes a list. What goes wrong depends on the path alone.
     """
     document = json.loads(body)
+    if not isinstance(document, dict):
+        return json.dumps({"unexpected": document}).encode()
     named = {
         name: concept
         for taxonomy in (document.get("facts") or {}).values()

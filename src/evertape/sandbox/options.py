@@ -17,14 +17,15 @@ class SandboxError(ValueError):
 
 @dataclass(frozen=True, kw_only=True)
 class SandboxOptions:
-    """Exactly one of `data` and `market` is given.
+    """One of `data` and `market` is given, or `recordings` alone.
 
     `data` is a recorded tree (HOST/PATH, or HOST/PATH.gz); `market` a number of generated companies.
     `today` is the last day on which the market's companies have filed. `limit` is the most requests
     that *.sec.gov accepts in one second before it refuses for `block_seconds`. `faults` is a fault file
     or its rules; `fail` a share of the companyfacts answers that fail. Port 0 takes a free one.
     `contracts` is how many option contracts an underlying has; `vendors` how each vendor behaves, or a file
-    that says so (see manners.py).
+    that says so (see manners.py). `recordings` is a folder of recorded answers with its recordings.jsonl,
+    which go before all others.
     """
 
     data: Path | None = None
@@ -38,10 +39,13 @@ class SandboxOptions:
     block_seconds: float = 600.0
     contracts: int = 60
     vendors: Mapping[str, object] | Path | None = None
+    recordings: Path | None = None
 
     def check(self) -> None:
         """Raise SandboxError for options that contradict each other or make no sense."""
-        if (self.data is None) == (self.market is None):
+        if self.data is not None and self.market is not None:
+            raise SandboxError("the sandbox takes --data DIR or --market N, not both")
+        if self.data is None and self.market is None and self.recordings is None:
             raise SandboxError("the sandbox needs either --data DIR or --market N")
         if self.data is not None and not self.data.is_dir():
             raise SandboxError(f"there is no folder {self.data}; give --data a recorded tree (HOST/PATH.gz)")

@@ -10,7 +10,7 @@ import msgspec
 import numpy as np
 from msgspec import UNSET, UnsetType
 
-from evertape.sandbox.contracts import Chain, published_quotes
+from evertape.sandbox.contracts import Chain
 from evertape.sandbox.exchange import closes_at, midnight, sessions
 from evertape.sandbox.securities import Bars, Floats, Listing, day_of
 from evertape.sandbox.wire import digest
@@ -209,7 +209,7 @@ class Snapshot(msgspec.Struct):
 
 def option_rows(chain: Chain, ticker: str) -> list[Snapshot]:
     """The chain's snapshots, ordered by ticker. Where there is no volatility there are no greeks."""
-    bids, asks = published_quotes(chain)
+    bids, asks = chain.quotes
     closed = closes_at(chain.day) * 1_000_000_000
     days = {day: day.isoformat() for day in chain.dates()}
     rows = []

@@ -75,7 +75,8 @@ class Bars:
 class Listing:
     """One symbol of a company, in the SEC's style (GABC-B). All of it follows from the seed and the symbol.
 
-    `index` is the company's. A delisted symbol stands in the SEC's files and is unknown to every vendor.
+    `index` is the company's, `place` says which of its symbols this is. A delisted symbol stands in the
+    SEC's files and is unknown to every vendor.
     """
 
     symbol: str
@@ -83,6 +84,7 @@ class Listing:
     cik: int
     exchange: str
     index: int
+    place: int
     seed: int
 
     @cached_property

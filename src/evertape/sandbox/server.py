@@ -11,7 +11,6 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime
 from email.utils import format_datetime, parsedate_to_datetime
-from pathlib import Path
 
 from aiohttp import web
 
@@ -24,6 +23,7 @@ from evertape.sandbox.market import Market
 from evertape.sandbox.options import SandboxError, SandboxOptions
 from evertape.sandbox.origin import Body, Origin
 from evertape.sandbox.recorded import RecordedTree
+from evertape.sandbox.recordings import Recordings
 from evertape.sandbox.stats import RateWatch, Stats, domain_of
 from evertape.sandbox.vendors import Vendors
 
@@ -39,13 +39,16 @@ class Sandbox:
         options.check()
         self._plan = load_plan(options)
         self._market = Market(options.market, options.seed, options.today) if options.market else None
-        self._origin: Origin = self._market or RecordedTree(options.data or Path())
+        self._origin: Origin | None = self._market
+        if options.data is not None:
+            self._origin = RecordedTree(options.data)
         self._stats = Stats()
         self._watch = RateWatch(options.limit, options.block_seconds)
         self._builder = ThreadPoolExecutor(max_workers=1)
         profiles = self._market.profiles if self._market else ()
         settings = load_manners(options.vendors)
-        self._desk = Desk(Vendors(profiles, options.seed, options.today, options.contracts, settings))
+        vendors = Vendors(profiles, options.seed, options.today, options.contracts, settings)
+        self._desk = Desk(vendors, Recordings(options.recordings) if options.recordings else None)
 
     def app(self) -> web.Application:
         """The application to run."""
@@ -79,21 +82,29 @@ class Sandbox:
         fault = self._plan.choose(host, path)
         answer: Answer | None = Answer(status=200, content=b"", content_type=_HTML)
         if fault is None or fault.kind in NEED_ANSWER:
-            if self._desk.serves(host):
+            answer = await self._desk.recorded(request, host, path)
+            if answer is None and self._desk.serves(host) and not self._kept(host, path):
                 answer = await self._desk.answer(request, host, path, arrived)
-            else:
+                fault = Fault(kind="reset") if answer is None else fault
+            elif answer is None:
                 answer = await self._answer(request, host, path)
-        if answer is None:
-            fault, answer = Fault(kind="reset"), Answer(status=200, content=b"", content_type=_HTML)
+        answer = answer or Answer(status=200, content=b"", content_type=_HTML)
         if fault is not None:
             broken = await break_answer(request, fault, answer)
             self._stats.sent(host, path, broken.label, broken.size)
             return broken.response
         return self._send(request, host, path, answer)
 
+    def _kept(self, host: str, path: str) -> bool:
+        """Whether a recorded tree holds the page of a vendor, which it then serves itself."""
+        tree = self._origin if self._market is None else None
+        return tree is not None and tree.fetch(host, path) is not None
+
     async def _answer(self, request: web.Request, host: str, path: str) -> Answer:
         if request.method not in ("GET", "HEAD"):
             return _page(405, b"<html><body>Method Not Allowed</body></html>")
+        if self._origin is None:
+            return _absent(host, path)
         loop = asyncio.get_running_loop()
         body = await loop.run_in_executor(self._builder, self._origin.fetch, host, path)
         if body is None:

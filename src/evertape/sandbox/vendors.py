@@ -19,6 +19,8 @@ from evertape.sandbox.manners import Manners, settled
 from evertape.sandbox.options import SandboxError
 from evertape.sandbox.polygon import Polygon
 from evertape.sandbox.profile import Profile
+from evertape.sandbox.robinhood import Robinhood
+from evertape.sandbox.schwab import Schwab
 from evertape.sandbox.securities import Listing, actions_truth, prices_truth
 from evertape.sandbox.wire import SECRETS, Call, Reply, Vendor, draw
 from evertape.sandbox.world import World
@@ -53,7 +55,13 @@ class Vendors:
         self.world = World(profiles, seed, today, contracts, lambda name: self._settings[name].knows)
         self._yahoo = Yahoo(self.world)
         self._cboe = Cboe(self.world)
-        vendors: tuple[Vendor, ...] = (self._yahoo, self._cboe, Polygon(self.world))
+        vendors: tuple[Vendor, ...] = (
+            self._yahoo,
+            self._cboe,
+            Polygon(self.world),
+            Schwab(self.world),
+            Robinhood(self.world),
+        )
         self._by_host = {host: vendor for vendor in vendors for host in vendor.hosts}
         self._held: OrderedDict[object, _Held] = OrderedDict()
         self._held_bytes = 0

@@ -50,10 +50,16 @@ class World:
         """All symbols of the market, delisted and future ones among them."""
         return {
             symbol: Listing(
-                symbol=symbol, name=p.name, cik=p.cik, exchange=p.exchange, index=p.index, seed=self._seed
+                symbol=symbol,
+                name=p.name,
+                cik=p.cik,
+                exchange=p.exchange,
+                index=p.index,
+                place=place,
+                seed=self._seed,
             )
             for p in self._profiles
-            for symbol in p.symbols
+            for place, symbol in enumerate(p.symbols)
         }
 
     def traded(self, vendor: str) -> list[Listing]:
@@ -79,10 +85,6 @@ class World:
             return None
         symbol = profile.symbols[place]
         return self.listings[symbol] if self._knows(vendor, symbol) else None
-
-    def place_of(self, listing: Listing) -> int:
-        """Which of its company's symbols a listing is, from 0."""
-        return self._profiles[listing.index].symbols.index(listing.symbol)
 
     def name(self, vendor: str, listing: Listing) -> str:
         """A listing's symbol in a vendor's style."""

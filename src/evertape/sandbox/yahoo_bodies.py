@@ -10,7 +10,7 @@ import msgspec
 import numpy as np
 from msgspec import UNSET
 
-from evertape.sandbox.contracts import Chain, published, published_quotes
+from evertape.sandbox.contracts import Chain, published
 from evertape.sandbox.exchange import (
     closes_at,
     epoch,
@@ -20,7 +20,7 @@ from evertape.sandbox.exchange import (
     sessions,
     utc_offset,
 )
-from evertape.sandbox.securities import Floats, Listing, last_traded
+from evertape.sandbox.securities import Bars, Floats, Listing, last_traded
 
 _VALID_RANGES = ["1d", "5d", "1mo", "3mo", "6mo", "1y", "2y", "5y", "10y", "ytd", "max"]
 _LIVE_AFTER = 3.6 * 3600
@@ -53,7 +53,7 @@ def chart_result(listing: Listing, span: Span, events: str, given: str) -> dict[
         name: _single(getattr(bars, name) / 100 / ratios) for name in ("open", "high", "low", "close")
     }
     columns["volume"] = np.rint(bars.volume * ratios).astype(np.int64).tolist()
-    adjusted: list[Any] = _single(bars.close / 100 / ratios * _paid_out(listing, bars.number, span.today))
+    adjusted: list[Any] = _single(bars.close / 100 / ratios * _paid_out(listing, bars, span.today))
     for place in np.flatnonzero(bars.halted).tolist():
         for column in (*columns.values(), adjusted):
             column[place] = None
@@ -71,14 +71,16 @@ def chart_result(listing: Listing, span: Span, events: str, given: str) -> dict[
     return body
 
 
-def _paid_out(listing: Listing, numbers: Any, today: int) -> Floats:
+def _paid_out(listing: Listing, bars: Bars, today: int) -> Floats:
     """What closes are multiplied by for the dividends paid after them."""
-    factors = np.ones(len(numbers))
-    for dividend in listing.dividends:
-        if dividend.number <= today:
-            before = float(listing.bars(dividend.number - 1, dividend.number).close[0])
-            ratio = listing.factor(dividend.number) / listing.factor(dividend.number - 1)
-            factors[numbers < dividend.number] *= 1 - dividend.cents / (before / ratio)
+    factors = np.ones(len(bars.number))
+    first = int(bars.number[0]) if len(bars.number) else today
+    later = [one for one in listing.dividends if first < one.number <= today]
+    closes = listing.bars(first, today + 1).close.tolist() if later else []
+    for dividend in later:
+        ratio = listing.factor(dividend.number) / listing.factor(dividend.number - 1)
+        before = closes[dividend.number - 1 - first] / ratio
+        factors[: max(0, dividend.number - first)] *= 1 - dividend.cents / before
     return factors
 
 
@@ -288,7 +290,7 @@ def option_result(
 
 def _rows(chain: Chain, expiry: date) -> tuple[list[_Contract], list[_Contract]]:
     """Calls and puts of one expiration; absent volumes and trades are left out."""
-    bids, asks = published_quotes(chain)
+    bids, asks = chain.quotes
     ivs = published(chain, chain.ivs, iv_zero=0.0, sentinel=1.0000000000000003e-05)
     sides: tuple[list[_Contract], list[_Contract]] = ([], [])
     stamp = midnight_utc(expiry)
