@@ -1,4 +1,4 @@
-"""The tables of the shared file: permits, pauses, circuits and attempts by key."""
+"""The tables of the shared file: permits, pauses, circuits and tallies of attempts by key."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ from evertape.net.decision import LONG, POLL, Breaker, Circuit, Moment, Pause, o
 ON_WIRE_AT_MOST = 120.0
 """Seconds after which a permit on the wire is taken to have ended, even if its owner lives."""
 _VERSION = 2
+SLOT = 5.0
+"""Seconds whose attempts are counted together."""
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS permits (
     id INTEGER PRIMARY KEY AUTOINCREMENT, key TEXT NOT NULL,
@@ -29,7 +31,10 @@ CREATE TABLE IF NOT EXISTS circuits (
     key TEXT PRIMARY KEY, state TEXT NOT NULL, failures INTEGER NOT NULL, since REAL NOT NULL,
     failed_probes INTEGER NOT NULL, reason TEXT NOT NULL, probe INTEGER
 );
-CREATE TABLE IF NOT EXISTS attempts (key TEXT NOT NULL, at REAL NOT NULL, down INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS tallies (
+    key TEXT NOT NULL, slot INTEGER NOT NULL, sent INTEGER NOT NULL, down INTEGER NOT NULL,
+    PRIMARY KEY (key, slot)
+) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS answers (key TEXT PRIMARY KEY, at REAL NOT NULL);
 PRAGMA user_version = 2;
 """
@@ -161,21 +166,28 @@ def write_circuit(db: sqlite3.Connection, key: str, new: Circuit, probe: int | N
     db.execute("INSERT OR REPLACE INTO circuits VALUES (?, ?, ?, ?, ?, ?, ?)", row)
 
 
-def opened_by(
-    db: sqlite3.Connection, key: str, breaker: Breaker, attempt: tuple[float, bool]
-) -> Circuit | None:
-    """Note an attempt (UTC seconds, failed or not); the open circuit where its share now opens it."""
-    wall, down = attempt
+def tally(db: sqlite3.Connection, key: str, wall: float, sent: int, down: int) -> None:
+    """Count attempts, and how many of them failed, at an instant in UTC seconds."""
+    db.execute(
+        "INSERT INTO tallies VALUES (?, ?, ?, ?) ON CONFLICT (key, slot) DO UPDATE SET"
+        " sent = sent + excluded.sent, down = down + excluded.down",
+        (key, int(wall // SLOT), sent, down),
+    )
+    if sent > down:
+        db.execute("INSERT OR REPLACE INTO answers VALUES (?, ?)", (key, wall))
+
+
+def opened_by(db: sqlite3.Connection, key: str, breaker: Breaker, wall: float) -> Circuit | None:
+    """The open circuit where the share of failed attempts in the window now opens it."""
     if circuit_of(db, key).state != "closed":
         return None
-    db.execute("DELETE FROM attempts WHERE key = ? AND at < ?", (key, wall - breaker.window))
-    db.execute("INSERT INTO attempts VALUES (?, ?, ?)", (key, wall, int(down)))
-    if not down:
-        db.execute("INSERT OR REPLACE INTO answers VALUES (?, ?)", (key, wall))
-    count, failed = db.execute("SELECT count(*), total(down) FROM attempts WHERE key = ?", (key,)).fetchone()
-    opened = opened_by_share(breaker, count, int(failed), wall)
+    db.execute("DELETE FROM tallies WHERE key = ? AND slot < ?", (key, (wall - breaker.window) // SLOT))
+    count, failed = db.execute(
+        "SELECT total(sent), total(down) FROM tallies WHERE key = ?", (key,)
+    ).fetchone()
+    opened = opened_by_share(breaker, int(count), int(failed), wall)
     if opened:
-        db.execute("DELETE FROM attempts WHERE key = ?", (key,))
+        db.execute("DELETE FROM tallies WHERE key = ?", (key,))
     return opened
 
 
@@ -189,13 +201,14 @@ def seen_of(db: sqlite3.Connection, key: str, now: float) -> tuple[int, int, flo
     """Attempts and failures of the last five minutes, mean seconds to an answer, and when the last came."""
     window = (key, now - 300.0)
     attempts, failed = db.execute(
-        "SELECT count(*), total(down) FROM attempts WHERE key = ? AND at >= ?", window
+        "SELECT total(sent), total(down) FROM tallies WHERE key = ? AND slot >= ?",
+        (key, window[1] // SLOT),
     ).fetchone()
     (seconds,) = db.execute(
         "SELECT avg(ended_wall - granted_wall) FROM permits WHERE key = ? AND ended_wall >= ?", window
     ).fetchone()
     last = db.execute("SELECT at FROM answers WHERE key = ?", (key,)).fetchone()
-    return attempts, int(failed), seconds, last[0] if last else None
+    return int(attempts), int(failed), seconds, last[0] if last else None
 
 
 def used_of(db: sqlite3.Connection, key: str, since: float) -> int:

@@ -6,8 +6,9 @@ Every method is one transaction of well under a millisecond, so it runs on the l
 from __future__ import annotations
 
 import sqlite3
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -72,6 +73,7 @@ class SharedState:
         self._owner = this_owner()
         self._boot = rows.boot_id()
         self._late: list[tuple[float, float, int]] = []
+        self._answered: dict[str, list[float]] = defaultdict(list)
 
     def admit(self, key: str, limits: Sequence[Limit], breaker: Breaker, now: Moment) -> Decision | Permit:
         """A permit, written down, where one is free; else what to wait for."""
@@ -105,18 +107,24 @@ class SharedState:
     def record(
         self, permit: Permit, breaker: Breaker, result: Literal["ok", "down", "unknown"], wall: float
     ) -> tuple[Circuit, Circuit]:
-        """Note an attempt's result; returns the circuit before and after it."""
-        quiet = result == "unknown" or (result == "ok" and breaker.error_share is None)
-        if quiet and not permit.probe:
-            was = rows.circuit_of(self._open(), permit.key)
-            if circuit_after(was, breaker, result, probe=False, now=wall) == was:
-                return was, was
+        """Note an attempt's result; returns the circuit before and after it.
+
+        An answer that changes nothing is counted with the next transaction.
+        """
+        was = rows.circuit_of(self._open(), permit.key)
+        usual = not permit.probe and circuit_after(was, breaker, result, probe=False, now=wall) == was
+        if usual and result != "down":
+            if result == "ok":
+                self._answered[permit.key].append(wall)
+            return was, was
         with self._waiting_transaction() as db:
             was = rows.circuit_of(db, permit.key)
             probe = permit.probe and rows.is_probe(db, permit.key, permit.id)
             new = circuit_after(was, breaker, result, probe=probe, now=wall)
-            if breaker.error_share is not None and result != "unknown":
-                new = rows.opened_by(db, permit.key, breaker, (wall, result == "down")) or new
+            if result != "unknown":
+                rows.tally(db, permit.key, wall, 1, int(result == "down"))
+            if breaker.error_share is not None and result == "down":
+                new = rows.opened_by(db, permit.key, breaker, wall) or new
             if new != was:
                 rows.write_circuit(db, permit.key, new, None)
             return was, new
@@ -150,8 +158,11 @@ class SharedState:
         )
 
     def close(self) -> None:
-        """Close the file."""
+        """Close the file; what was not written yet is, where nobody else writes."""
         if self._connection is not None:
+            if self._late or self._answered:
+                with suppress(sqlite3.Error), self._transaction():
+                    pass
             self._connection.close()
             self._connection = None
 
@@ -204,9 +215,12 @@ class SharedState:
         try:
             for ended in self._late:
                 db.execute("UPDATE permits SET ended = ?, ended_wall = ? WHERE id = ?", ended)
+            for key, walls in self._answered.items():
+                rows.tally(db, key, walls[-1], len(walls), 0)
             yield db
             db.execute("COMMIT")
             self._late.clear()
+            self._answered.clear()
         except BaseException:
             if db.in_transaction:
                 db.execute("ROLLBACK")
