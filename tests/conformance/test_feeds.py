@@ -24,7 +24,7 @@ from evertape.model.plan import Plan
 from evertape.model.records import Column, table_of
 from evertape.model.unit import Holding, Outcome, Standing
 from evertape.sources.held import pack
-from tests.conformance.answers import CONSTITUENTS, LISTING, TICKERS, index
+from tests.conformance.answers import CONSTITUENTS, LISTING, SUBMISSIONS, TICKERS, index
 from tests.conformance.worlds import CATALOG, NOW, rounds
 
 every = pytest.mark.parametrize("feed", CATALOG.feeds.values(), ids=list(CATALOG.feeds))
@@ -55,9 +55,10 @@ HELD = pack(
         "sec_filings": [
             (320193, "0000000007-24-000081", "10-Q", date(2024, 11, 3), True, None, None, None, NOW, None)
         ],
+        "companies": [],
     }
 )
-TRUE = (TICKERS, LISTING, CONSTITUENTS, INDEX, FACTS, SHORTS, HELD)
+TRUE = (TICKERS, LISTING, CONSTITUENTS, INDEX, FACTS, SHORTS, HELD, SUBMISSIONS)
 HTML = b"<!DOCTYPE html>\n<html><head><title>Sorry</title></head><body>later</body></html>"
 ODD: tuple[Any, ...] = (
     None,

@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from evertape.clock import Clock
-from evertape.engine.settling import commit_of, complaints, outcome_of, settled
+from evertape.engine.settling import commit_of, complaints, event_of, outcome_of, rows_beside, settled, stages
 from evertape.errors import (
     Busy,
     Denied,
@@ -24,15 +24,7 @@ from evertape.errors import (
 from evertape.model.call import Call, Reply, Transport
 from evertape.model.crew import Crew, Settled
 from evertape.model.dataset import Dataset
-from evertape.model.events import (
-    Emit,
-    ItemFailed,
-    ItemSettled,
-    ItemStarted,
-    JobFinished,
-    JobStarted,
-    WorkersSeen,
-)
+from evertape.model.events import Emit, ItemStarted, JobFinished, JobStarted, WorkersSeen
 from evertape.model.feed import Feed, Page
 from evertape.model.job import Item, ItemState, Job, JobState, Wish
 from evertape.model.plan import Plan
@@ -43,7 +35,6 @@ GRACE = 5.0
 """Seconds that requests on the wire are given once a job is asked to stop."""
 BEAT = 0.5
 """Seconds between two heartbeats, which is also how soon a wish is noticed."""
-_OUTCOMES = {ItemState.DONE: "settled", ItemState.NOTHING: "nothing", ItemState.PENDING: "pending"}
 PATIENCE = 30.0
 """Seconds for which a write is tried again while somebody else writes."""
 
@@ -119,16 +110,15 @@ class Runner:
         """
         store, clock = self._work.store, self._work.clock
         due = store.items(self._job.id, states=(ItemState.DUE, ItemState.LEASED))
-        self._queue.extend(due)
         self._work.emit(
             JobStarted(job_id=self._job.id, kind=self._job.kind, total=len(due), at=clock.real_now())
         )
         beat = asyncio.create_task(self._beat())
-        workers = [
-            asyncio.create_task(self._worker()) for _ in range(max(1, min(self._work.workers, len(due))))
-        ]
         try:
-            await self._finish(workers)
+            for part in stages(self._work.datasets, due):
+                self._queue.extend(part)
+                width = max(1, min(self._work.workers, len(part)))
+                await self._finish([asyncio.create_task(self._worker()) for _ in range(width)])
         finally:
             beat.cancel()
             await asyncio.gather(beat, return_exceptions=True)
@@ -232,7 +222,7 @@ class Runner:
                 async for settled in told:
                     open_.discard(settled.item.position)
                     self._notes.extend(settled.notes)
-                    _tell(self._work.emit, settled)
+                    self._work.emit(event_of(settled))
         finally:
             if open_:
                 _give_back(self._work.store, self._job.id, open_)
@@ -276,7 +266,7 @@ class Runner:
         )
         notes = tuple(n for p in pages for n in p.notes)
         try:
-            commit = await asyncio.to_thread(commit_of, self._work.datasets, call, pages, replies[-1])
+            commit = await asyncio.to_thread(_commit, self._work, call, pages, replies[-1])
             if replies[-1].origin == "archive":
                 commit = await asyncio.to_thread(_keeping_coverage, self._work, commit)
             notes += complaints(self._work.datasets, commit, item.label)
@@ -308,7 +298,7 @@ class Runner:
         done = settled(item, outcome, commit, self._work.clock.real_now())
         self._notes.extend(notes)
         await persist(lambda: self._work.store.commit(replace(commit, items=(done,))))
-        _tell(self._work.emit, Settled(item=done, notes=notes))
+        self._work.emit(event_of(Settled(item=done, notes=notes)))
 
     async def _fail(self, item: Item, call: Call, error: SourceError) -> None:
         if isinstance(error, Denied):
@@ -323,7 +313,7 @@ class Runner:
             finished_at=self._work.clock.real_now(),
         )
         await _write(self._work.store, failed)
-        _tell(self._work.emit, Settled(item=failed))
+        self._work.emit(event_of(Settled(item=failed)))
 
 
 def _pages(work: Work, reply: Reply) -> list[Page]:
@@ -333,6 +323,12 @@ def _pages(work: Work, reply: Reply) -> list[Page]:
     return list(work.feeds[reply.call.feed].read(reply, held))
 
 
+def _commit(work: Work, call: Call, pages: Sequence[Page], reply: Reply) -> Commit:
+    """What the pages make true. Runs off the event loop."""
+    units = call.units if any(page.batches for page in pages) else ()
+    return commit_of(work.datasets, call, pages, reply, rows_beside(work.store, work.datasets, units))
+
+
 def _give_back(store: Store, job_id: str, positions: Collection[int]) -> None:
     """What is still leased is due; a process may have settled some of it and not been heard."""
     # Where the database is busy they stay leased, which is due to whoever resumes the job.
@@ -340,34 +336,6 @@ def _give_back(store: Store, job_id: str, positions: Collection[int]) -> None:
         leased = store.items(job_id, states=(ItemState.LEASED,))
         due = [replace(item, state=ItemState.DUE) for item in leased if item.position in positions]
         store.set_items(due)
-
-
-def _tell(emit: Emit, told: Settled) -> None:
-    item = told.item
-    if item.state is ItemState.FAILED:
-        emit(
-            ItemFailed(
-                position=item.position,
-                label=item.label,
-                dataset=item.dataset,
-                kind=item.error_kind or "source",
-                message=item.error or "",
-                requests=item.requests,
-            )
-        )
-        return
-    emit(
-        ItemSettled(
-            position=item.position,
-            label=item.label,
-            dataset=item.dataset,
-            outcome=_OUTCOMES[item.state],
-            stored=item.stored,
-            fetched=item.fetched,
-            requests=item.requests,
-            notes=told.notes,
-        )
-    )
 
 
 async def _write(store: Store, item: Item) -> None:
