@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
+from tests.e2e.bulkfiles import body
 from tests.e2e.world import World, tables
 
 FINANCIALS = ("refresh", "financials", "--scope", "all", "--yes")
@@ -79,3 +81,17 @@ def test_a_profile_that_comes_later_counts_after_rebuild_and_then_everywhere(
 def industry_as_of(world: World, cik: int) -> set[str]:
     rows = world.json("statements", str(cik), "--as-of", "2026-06-30")
     return {row["industry"] for row in (rows["rows"] if isinstance(rows, dict) else rows)}
+
+
+def test_an_extraction_takes_it_too_and_only_for_whom_it_is_held(
+    market: Callable[..., World], tmp_path: Path
+) -> None:
+    world = market(8, seed=4)
+    assert world.run(*PROFILES).returncode == 0
+    (bank,) = [cik for cik, sic in codes(world).items() if sic == "6022"]
+    folder = tmp_path / "companyfacts"
+    folder.mkdir()
+    for cik in (bank, 1, 2):
+        (folder / f"CIK{cik:010d}.json").write_bytes(body(cik))
+    assert world.run("extract", str(folder)).returncode == 0
+    assert industries(world) == {bank: {"bank"}, 1: {"general"}, 2: {"general"}}
