@@ -41,7 +41,7 @@ class Company(Record):
     ein: str | None = column("employer identification number, nine digits")
     website: str | None = column("address as the company gave it")
     former_names: str | None = column(
-        "the names it had, the latest first, each with its days: NAME (2007-01-10 to 2019-08-05); "
+        "the names it had, as EDGAR orders them, each with its days: NAME (2007-01-10 to 2019-08-05); "
         "a semicolon between"
     )
     source: str = column("feed that described it")
