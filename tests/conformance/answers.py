@@ -47,6 +47,29 @@ LISTING = json.dumps(
         }
     }
 ).encode()
+SUBMISSIONS = json.dumps(
+    {
+        "cik": "0000320193",
+        "entityType": "operating",
+        "sic": "3571",
+        "sicDescription": "Electronic Computers",
+        "name": "Apple Inc.",
+        "ein": "942404110",
+        "lei": None,
+        "website": "",
+        "category": "Large accelerated filer",
+        "fiscalYearEnd": "0926",
+        "stateOfIncorporation": "CA",
+        "formerNames": [
+            {
+                "name": "APPLE COMPUTER INC",
+                "from": "1994-01-26T00:00:00.000Z",
+                "to": "2007-01-04T00:00:00.000Z",
+            }
+        ],
+        "filings": {"recent": {"accessionNumber": []}, "files": []},
+    }
+).encode()
 INDEX_HEAD = (
     "Description:           XBRL Index of EDGAR Dissemination Feed\n"
     "Last Data Received:    {received}\n"

@@ -26,7 +26,7 @@ from evertape.model.records import Column, table_of
 from evertape.model.unit import Holding, Outcome, Standing, Unit
 from evertape.sources.held import pack
 from tests.conformance import market_answers
-from tests.conformance.answers import CONSTITUENTS, LISTING, TICKERS, index
+from tests.conformance.answers import CONSTITUENTS, LISTING, SUBMISSIONS, TICKERS, index
 from tests.conformance.worlds import CATALOG, NOW, rounds
 
 every = pytest.mark.parametrize("feed", CATALOG.feeds.values(), ids=list(CATALOG.feeds))
@@ -57,9 +57,10 @@ HELD = pack(
         "sec_filings": [
             (320193, "0000000007-24-000081", "10-Q", date(2024, 11, 3), True, None, None, None, NOW, None)
         ],
+        "companies": [],
     }
 )
-TRUE = (TICKERS, LISTING, CONSTITUENTS, INDEX, FACTS, SHORTS, HELD, *market_answers.ALL)
+TRUE = (TICKERS, LISTING, CONSTITUENTS, INDEX, FACTS, SHORTS, HELD, SUBMISSIONS, *market_answers.ALL)
 HTML = b"<!DOCTYPE html>\n<html><head><title>Sorry</title></head><body>later</body></html>"
 ODD: tuple[Any, ...] = (
     None,

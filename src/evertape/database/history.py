@@ -9,6 +9,7 @@ from datetime import date
 from typing import Any
 
 from evertape.datasets import statements
+from evertape.datasets.companies import Company
 from evertape.datasets.facts import FactSeries
 from evertape.datasets.filings import Filing
 from evertape.errors import UserError
@@ -69,7 +70,8 @@ def known(store: Store, cik: int, as_of: date | None, reading: xbrl.Reading = "l
     mine = (Condition(column="cik", op="=", value=cik),)
     facts = store.read(FactSeries, (), mine)
     filings = store.read(Filing, ("accession_number", "form", "filed_date"), mine)
-    return statements.standardized(facts, filings, cik=cik, as_of=as_of, reading=reading)
+    sic = next((code for (code,) in store.read(Company, ("sic",), mine)), None)
+    return statements.standardized(facts, filings, cik=cik, as_of=as_of, reading=reading, sic=sic)
 
 
 def as_rows(

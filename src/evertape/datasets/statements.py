@@ -8,6 +8,7 @@ from itertools import groupby
 from operator import itemgetter
 from typing import TypeVar
 
+from evertape.datasets.companies import Company, sic_codes
 from evertape.datasets.facts import FactSeries, facts_of
 from evertape.datasets.filings import Filing
 from evertape.errors import UserError
@@ -78,17 +79,18 @@ _SHARED = tuple(name for name in table_of(IncomeStatement).names if name in set(
 
 
 def derive(batches: Sequence[Batch], _now: datetime) -> Sequence[Batch]:
-    """Statements of the companies whose facts are in the batches."""
+    """Statements of the companies whose facts are in the batches, with the SIC codes that are among them."""
     rows: dict[type[Record], list[Row]] = {record: [] for record in RECORDS}
     filed = filed_of(row[1:4] for batch in batches if batch.record is Filing for row in batch.rows)
+    codes = sic_codes(batches)
     for batch in batches:
         if batch.record is not FactSeries:
             continue
         if isinstance(batch.made_from, xbrl.CompanyFacts):
-            _add(rows, xbrl.standardize(batch.made_from))
+            _add(rows, xbrl.standardize(batch.made_from, sic=codes.get(batch.made_from.cik)))
             continue
         for cik, group in groupby(batch.rows, key=itemgetter(0)):
-            _add(rows, xbrl.standardize_series(facts_of(group), filed, cik))
+            _add(rows, xbrl.standardize_series(facts_of(group), filed, cik, sic=codes.get(cik)))
     return [Batch(record=record, rows=rows[record]) for record in RECORDS]
 
 
@@ -110,13 +112,16 @@ def standardized(
     cik: int,
     as_of: date | None = None,
     reading: xbrl.Reading = "latest",
+    sic: str | None = None,
 ) -> xbrl.Statements:
     """The statements that a company's stored facts tell, as known on a day (None: now).
 
     Args:
         rows: of `FactSeries`. filings: (accession, form, day) of the company's filings.
+        sic: of the company's profile; None where none is held.
     """
-    return xbrl.standardize_series(facts_of(rows), filed_of(filings), cik, as_of=as_of, reading=reading)
+    facts, filed = facts_of(rows), filed_of(filings)
+    return xbrl.standardize_series(facts, filed, cik, as_of=as_of, reading=reading, sic=sic)
 
 
 def wanted(statement: str | None, period: str | None) -> tuple[str, ...]:
@@ -195,6 +200,6 @@ DATASET = Dataset(
     doc="standardized income statements, balance sheets and cash flow statements",
     records=RECORDS,
     needs=("facts",),
-    derived=Derived(parent="facts", derive=derive, version=xbrl.EXTRACTOR_VERSION),
+    derived=Derived(parent="facts", derive=derive, version=xbrl.EXTRACTOR_VERSION, beside=(Company,)),
     goals=("financials",),
 )

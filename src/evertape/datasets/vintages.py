@@ -15,6 +15,7 @@ from datetime import date, datetime
 from itertools import groupby
 from operator import itemgetter
 
+from evertape.datasets.companies import Company, sic_codes
 from evertape.datasets.facts import FactSeries, facts_of
 from evertape.datasets.filings import Filing
 from evertape.datasets.statements import filed_of, with_lines
@@ -80,10 +81,11 @@ def derive(batches: Sequence[Batch], _now: datetime) -> Sequence[Batch]:
     """Vintages of the companies whose facts are in the batches."""
     rows: dict[str, list[Row]] = {statement: [] for statement in STATEMENTS}
     filed = filed_of(row[1:4] for batch in batches if batch.record is Filing for row in batch.rows)
+    codes = sic_codes(batches)
     for batch in batches:
         if batch.record is FactSeries:
             for cik, group in groupby(batch.rows, key=itemgetter(0)):
-                for statement, found in vintages(facts_of(group), filed, cik).items():
+                for statement, found in vintages(facts_of(group), filed, cik, codes.get(cik)).items():
                     rows[statement] += found
     return [Batch(record=record, rows=rows[name]) for name, record in STATEMENTS.items()]
 
@@ -135,6 +137,6 @@ DATASET = Dataset(
         parent="facts",
         derive=derive,
         version=xbrl.EXTRACTOR_VERSION,
-        reads=(FactSeries, Filing),
+        reads=(FactSeries, Filing, Company),
     ),
 )

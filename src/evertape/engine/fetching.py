@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from evertape.clock import Clock
 from evertape.engine import passing
 from evertape.engine.ledger import persist, tell, write
-from evertape.engine.settling import commit_of, complaints, outcome_of, settled
+from evertape.engine.settling import commit_of, complaints, outcome_of, rows_beside, settled
 from evertape.errors import Denied, Malformed, OverBudget, SourceError, Unavailable
 from evertape.model.call import Call, Reply, Transport
 from evertape.model.crew import Crew, Settled
@@ -206,7 +206,7 @@ class Fetching:
         course.item = replace(course.item, feed=call.feed)
         try:
             async with self._slots:
-                commit = await asyncio.to_thread(commit_of, self._work.datasets, call, pages, replies[-1])
+                commit = await asyncio.to_thread(_commit, self._work, call, pages, replies[-1])
                 if kept:
                     commit = await asyncio.to_thread(_keeping_coverage, self._work, commit)
                 course.notes += complaints(self._work.datasets, commit, course.item.label)
@@ -266,6 +266,12 @@ def _pages(work: Work, reply: Reply) -> list[Page]:
     units = reply.call.units
     held = work.store.holdings(units[0].dataset, [unit.key for unit in units]) if units else {}
     return list(work.feeds[reply.call.feed].read(reply, held))
+
+
+def _commit(work: Work, call: Call, pages: Sequence[Page], reply: Reply) -> Commit:
+    """What the pages make true. Runs off the event loop."""
+    units = call.units if any(page.batches for page in pages) else ()
+    return commit_of(work.datasets, call, pages, reply, rows_beside(work.store, work.datasets, units))
 
 
 def _keeping_coverage(work: Work, commit: Commit) -> Commit:

@@ -8,14 +8,14 @@ import time
 from collections.abc import Callable, Collection
 from dataclasses import replace
 
+from evertape.engine.settling import event_of
 from evertape.errors import Busy
 from evertape.model.crew import Settled
-from evertape.model.events import Emit, ItemFailed, ItemSettled
+from evertape.model.events import Emit
 from evertape.model.job import Item, ItemState
 from evertape.model.plan import Plan
 from evertape.model.store import Store
 
-_OUTCOMES = {ItemState.DONE: "settled", ItemState.NOTHING: "nothing", ItemState.PENDING: "pending"}
 PATIENCE = 30.0
 """Seconds for which a write is tried again while somebody else writes."""
 
@@ -50,31 +50,8 @@ def give_back(store: Store, job_id: str, positions: Collection[int]) -> None:
 
 
 def tell(emit: Emit, told: Settled) -> None:
-    item = told.item
-    if item.state is ItemState.FAILED:
-        emit(
-            ItemFailed(
-                position=item.position,
-                label=item.label,
-                dataset=item.dataset,
-                kind=item.error_kind or "source",
-                message=item.error or "",
-                requests=item.requests,
-            )
-        )
-        return
-    emit(
-        ItemSettled(
-            position=item.position,
-            label=item.label,
-            dataset=item.dataset,
-            outcome=_OUTCOMES[item.state],
-            stored=item.stored,
-            fetched=item.fetched,
-            requests=item.requests,
-            notes=told.notes,
-        )
-    )
+    """Say what became of an item."""
+    emit(event_of(told))
 
 
 async def write(store: Store, item: Item) -> None:

@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from evertape.engine.fetching import Fetching, Work
 from evertape.engine.ledger import give_back, persist, tell
+from evertape.engine.settling import stages
 from evertape.errors import (
     Busy,
     EvertapeError,
@@ -67,13 +68,14 @@ class Runner:
         """
         store, clock = self._work.store, self._work.clock
         due = store.items(self._job.id, states=(ItemState.DUE, ItemState.LEASED))
-        self._queue.extend(due)
         self._work.emit(
             JobStarted(job_id=self._job.id, kind=self._job.kind, total=len(due), at=clock.real_now())
         )
         beat = asyncio.create_task(self._beat())
         try:
-            await self._finish(self._workers(len(due)))
+            for part in stages(self._work.datasets, due):
+                self._queue.extend(part)
+                await self._finish(self._workers(len(part)))
             again = [] if self._stop.is_set() else self._once_more()
             if again:
                 self._queue.extend(again)

@@ -1,31 +1,68 @@
-"""What the answers of a call make true together. Pure."""
+"""What the answers of a call make true together."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from typing import TypeAlias
 
 from evertape.model.call import Call, Reply
+from evertape.model.crew import Settled
 from evertape.model.dataset import Dataset
+from evertape.model.events import Event, ItemFailed, ItemSettled
 from evertape.model.feed import Page
 from evertape.model.job import Item, ItemState
-from evertape.model.records import Condition, Record, Truth, table_of
-from evertape.model.store import Commit
-from evertape.model.unit import Holding, Outcome
+from evertape.model.records import Batch, Condition, Record, Truth, table_of
+from evertape.model.store import Commit, Store
+from evertape.model.unit import Holding, Outcome, Unit
+
+Beside: TypeAlias = Mapping[int, Sequence[Batch]]
+"""By CIK, rows held of a company that stand beside those of an answer."""
 
 _STATES = {
     Outcome.SETTLED: ItemState.DONE,
     Outcome.NOTHING: ItemState.NOTHING,
     Outcome.PENDING: ItemState.PENDING,
 }
+_TOLD = {state: outcome.value for outcome, state in _STATES.items()}
 
 
-def commit_of(datasets: Mapping[str, Dataset], call: Call, pages: Sequence[Page], reply: Reply) -> Commit:
+def rows_beside(store: Store, datasets: Mapping[str, Dataset], units: Iterable[Unit]) -> Beside:
+    """What derives from these units' rows needs besides them: one query a record type, whatever they are."""
+    units = tuple(units)
+    parents = {unit.dataset for unit in units}
+    records = {
+        record: None
+        for dataset in datasets.values()
+        if dataset.derived and not dataset.on_request and dataset.derived.parent in parents
+        for record in dataset.derived.beside
+    }
+    found: dict[int, list[Batch]] = {}
+    for record in records:
+        at = table_of(record).position("cik")
+        mine = Condition(column="cik", op="in", value=tuple(int(unit.key) for unit in units))
+        for row in store.read(record, (), (mine,)):
+            found.setdefault(row[at], []).append(Batch(record=record, rows=[row]))
+    return found
+
+
+def stages(datasets: Mapping[str, Dataset], items: Sequence[Item]) -> list[Sequence[Item]]:
+    """The items of a job in parts that follow each other: what stands beside others' rows is there first."""
+    needed = {record for d in datasets.values() if d.derived for record in d.derived.beside}
+    early = {d.name for d in datasets.values() if not needed.isdisjoint(d.records)}
+    parts = [[i for i in items if i.dataset in early], [i for i in items if i.dataset not in early]]
+    return [part for part in parts if part]
+
+
+def commit_of(
+    datasets: Mapping[str, Dataset], call: Call, pages: Sequence[Page], reply: Reply, beside: Beside
+) -> Commit:
     """What the pages of a call make true together: rows, what derives from them, and coverage. Pure.
 
     Args:
         reply: the last one; its time is the commit's.
+        beside: of the call's companies, as `rows_beside` gives it.
     """
     batches = [batch for page in pages for batch in page.batches]
     holdings = [holding for page in pages for holding in page.settled]
@@ -35,7 +72,8 @@ def commit_of(datasets: Mapping[str, Dataset], call: Call, pages: Sequence[Page]
         if dataset.on_request:
             continue
         if dataset.derived and dataset.derived.parent in parents and batches:
-            children = dataset.derived.derive(batches, reply.at)
+            others = [b for unit in call.units for b in beside.get(int(unit.key), ())]
+            children = dataset.derived.derive([*batches, *others], reply.at)
             batches.extend(children)
             replaced += [_whole(child.record, call) for child in children]
             holdings += [
@@ -103,4 +141,28 @@ def together(commits: Sequence[Commit]) -> Commit:
         replaced=[truth for commit in commits for truth in commit.replaced],
         holdings=[holding for commit in commits for holding in commit.holdings],
         items=[item for commit in commits for item in commit.items],
+    )
+
+
+def event_of(told: Settled) -> Event:
+    """What those who watch are told of an item that came to its end."""
+    item = told.item
+    if item.state is ItemState.FAILED:
+        return ItemFailed(
+            position=item.position,
+            label=item.label,
+            dataset=item.dataset,
+            kind=item.error_kind or "source",
+            message=item.error or "",
+            requests=item.requests,
+        )
+    return ItemSettled(
+        position=item.position,
+        label=item.label,
+        dataset=item.dataset,
+        outcome=_TOLD[item.state],
+        stored=item.stored,
+        fetched=item.fetched,
+        requests=item.requests,
+        notes=told.notes,
     )

@@ -68,6 +68,8 @@ class Derived:
         parent: the dataset whose rows it is computed from.
         derive: the parent's batches of one unit, and now, to this dataset's batches.
         version: rows of another version are due.
+        beside: other datasets' records with a column `cik`: the rows held of the same companies are handed
+            to `derive` with the parent's. What comes later counts once the rows are derived again.
         reads: the rows of a company that `derive` needs where it is built on request, by a feed of the
             source `held`; empty where it is committed with its parent.
     """
@@ -75,6 +77,7 @@ class Derived:
     parent: str
     derive: Callable[[Sequence[Batch], datetime], Sequence[Batch]]
     version: str
+    beside: tuple[type[Record], ...] = ()
     reads: tuple[type[Record], ...] = ()
 
 

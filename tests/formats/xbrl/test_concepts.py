@@ -85,13 +85,21 @@ def test_the_statements_are_full(statement: str, least: int) -> None:
     assert len(COLUMNS[statement]) >= least
 
 
+BANK = {"Deposits", "LoansAndLeasesReceivableNetReportedAmount"}
+INSURER = {"PremiumsEarnedNet", "PolicyholderBenefitsAndClaimsIncurredNet"}
+UTILITY = {"RegulatoryAssetsNoncurrent", "RegulatoryLiabilityNoncurrent"}
+CLASSIFIED = {"AssetsCurrent", "LiabilitiesCurrent"}
+
+
 @pytest.mark.parametrize(
     ("sic", "industry"),
     [
         (3674, "general"),
         ("3674", "general"),
+        ("0100", "general"),
         (4911, "utility"),
         (4924, "utility"),
+        (4941, "utility"),
         (4953, "general"),
         (4991, "utility"),
         (6021, "bank"),
@@ -100,14 +108,53 @@ def test_the_statements_are_full(statement: str, least: int) -> None:
         (6282, "general"),
         (6311, "insurer"),
         (6324, "insurer"),
+        (6399, "insurer"),
         (6411, "general"),
         (6500, "general"),
         (6512, "reit"),
         (6798, "reit"),
     ],
 )
-def test_the_sic_code_tells_the_industry_whatever_tags_are_used(sic: str | int, industry: str) -> None:
-    assert industry_of({"Deposits", "LoansAndLeasesReceivableNetReportedAmount"}, sic) == industry
+def test_the_sic_code_tells_the_industry_where_no_tag_speaks_against_it(
+    sic: str | int, industry: str
+) -> None:
+    assert industry_of({"Assets", "NetIncomeLoss"}, sic) == industry
+
+
+@pytest.mark.parametrize(
+    ("tags", "sic", "industry"),
+    [
+        # One tag of the industry's bears its code out, whatever else is used.
+        ({"Deposits", *CLASSIFIED}, 6021, "bank"),
+        ({"PremiumsEarnedNet", *CLASSIFIED}, 6324, "insurer"),
+        ({"RegulatoryAssetsNoncurrent", *BANK}, 4911, "utility"),
+        ({"RealEstateInvestmentPropertyNet", *BANK}, 6512, "reit"),
+        # An exchange has the code of brokers, and a balance sheet that no bank has.
+        (CLASSIFIED, 6200, "general"),
+        ({"CurrentAssets", "CurrentLiabilities"}, 6311, "general"),
+        ({"AssetsCurrent"}, 6200, "bank"),
+        # Power is made by companies that no regulator sets rates for.
+        (CLASSIFIED, 4911, "utility"),
+        # None of its own, and all of another.
+        (INSURER, 6199, "insurer"),
+        (BANK, 6311, "bank"),
+        # A trust is one by law.
+        (CLASSIFIED, 6798, "reit"),
+        (BANK, 6798, "reit"),
+        # A maker with a bank of its own, and a shell that became one.
+        ({*BANK, *CLASSIFIED}, 3751, "general"),
+        ({*INSURER, *CLASSIFIED}, 3600, "general"),
+        (BANK, 6770, "bank"),
+        (INSURER, 6282, "insurer"),
+        # Its rates are regulated, whatever else it digs for.
+        ({*UTILITY, *CLASSIFIED}, 1400, "utility"),
+    ],
+)
+def test_tags_that_show_the_code_to_be_wrong_count_in_its_place(
+    tags: set[str], sic: int, industry: str
+) -> None:
+    assert industry_of(tags, sic) == industry
+    assert industry_of(tags, str(sic)) == industry
 
 
 @pytest.mark.parametrize(
@@ -124,9 +171,12 @@ def test_the_sic_code_tells_the_industry_whatever_tags_are_used(sic: str | int, 
         (set(), "general"),
     ],
 )
-@pytest.mark.parametrize("sic", [None, "", "n/a"])
+@pytest.mark.parametrize("sic", [None, "", "n/a", "0000", "²", "60211"])
 def test_without_a_code_the_tags_tell_it(tags: set[str], industry: str, sic: str | None) -> None:
     assert industry_of(tags, sic) == industry
+
+
+SIC = {"LMND": 6331, "SPIRE": 4924, "F": 3711, "CSCO": 3576, "TSM": 3674}
 
 
 @pytest.mark.shared
@@ -135,4 +185,6 @@ def test_without_a_code_the_tags_tell_it(tags: set[str], industry: str, sic: str
     [("LMND", "insurer"), ("SPIRE", "utility"), ("F", "general"), ("CSCO", "general"), ("TSM", "general")],
 )
 def test_a_recorded_company_reports_as_its_industry(name: str, industry: str, recorded: Recorded) -> None:
-    assert industry_of({fact[1] for fact in recorded.facts(name).facts}) == industry
+    tags = {fact[1] for fact in recorded.facts(name).facts}
+    assert industry_of(tags) == industry
+    assert industry_of(tags, SIC[name]) == industry

@@ -18,7 +18,15 @@ from evertape import catalog
 from evertape.clock import new_york_date
 from evertape.database.extract import EXTRACT, frames
 from evertape.database.extract.frames import PATIENCE, Task
-from evertape.engine.settling import commit_of, complaints, outcome_of, settled, together
+from evertape.engine.settling import (
+    Beside,
+    commit_of,
+    complaints,
+    outcome_of,
+    rows_beside,
+    settled,
+    together,
+)
 from evertape.errors import Busy, Malformed, StoreError, UserError
 from evertape.formats.xbrl import EXTRACTOR_VERSION
 from evertape.model.call import Reply
@@ -60,6 +68,14 @@ class _Waiting:
     kept: list[Kept] = field(default_factory=list)
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Known:
+    """What the home holds of a batch's companies: coverage, and rows beside the facts."""
+
+    held: Mapping[str, Holding]
+    beside: Beside
+
+
 class Process:
     """One worker: its own connection, its own descriptor of the bulk file."""
 
@@ -76,16 +92,19 @@ class Process:
     def work(self, tasks: Sequence[Task]) -> None:
         """Work a batch off."""
         waiting = _Waiting()
-        keys = [task.call.units[0].key for task in tasks]
-        held = self._store.holdings("facts", keys)
+        units = [task.call.units[0] for task in tasks]
+        known = _Known(
+            held=self._store.holdings("facts", [unit.key for unit in units]),
+            beside=rows_beside(self._store, self._catalog.datasets, units),
+        )
         for task in tasks:
             day = new_york_date(task.member.modified or self._setup.written)
             # A commit has one day on which it sees what of the facts held is gone.
-            if len(waiting.commits) >= TOGETHER or (held and day != waiting.day):
+            if len(waiting.commits) >= TOGETHER or (known.held and day != waiting.day):
                 self._commit(waiting)
                 waiting = _Waiting(day=day)
             frames.write(self._out, frames.Began(position=task.item.position, label=task.item.label))
-            self._one(task, held, waiting)
+            self._one(task, known, waiting)
         self._commit(waiting)
         frames.write(self._out, frames.Finished())
 
@@ -96,12 +115,12 @@ class Process:
             self._shelf.close()
         os.close(self._lock)
 
-    def _one(self, task: Task, held: Mapping[str, Holding], waiting: _Waiting) -> None:
+    def _one(self, task: Task, known: _Known, waiting: _Waiting) -> None:
         started = time.perf_counter()
         disk = self._spent.disk
         try:
             reply = self._reply(task)
-            commit, told = self._derived(task, reply, held)
+            commit, told = self._derived(task, reply, known)
             if self._shelf is not None and reply.status == 200:
                 with self._timed():
                     waiting.kept.append(self._shelf.keep(reply))
@@ -136,9 +155,9 @@ class Process:
             raw=gzip_wrapped(task.member, read.wire),
         )
 
-    def _derived(self, task: Task, reply: Reply, held: Mapping[str, Holding]) -> tuple[Commit, Settled]:
-        pages = list(self._catalog.feeds[task.call.feed].read(reply, held))
-        commit = commit_of(self._catalog.datasets, reply.call, pages, reply)
+    def _derived(self, task: Task, reply: Reply, known: _Known) -> tuple[Commit, Settled]:
+        pages = list(self._catalog.feeds[task.call.feed].read(reply, known.held))
+        commit = commit_of(self._catalog.datasets, reply.call, pages, reply, known.beside)
         notes = tuple(note for page in pages for note in page.notes)
         notes += complaints(self._catalog.datasets, commit, task.item.label)
         item = replace(task.item, fetched=reply.wire)

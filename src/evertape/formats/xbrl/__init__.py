@@ -4,6 +4,7 @@ Rules: https://www.sec.gov/search-filings/edgar-application-programming-interfac
 periods, DQC_0006 of the XBRL US Data Quality Committee.
 """
 
+from evertape.formats.xbrl.cells import Cell, Operand
 from evertape.formats.xbrl.concepts import EXTRACTOR_VERSION
 from evertape.formats.xbrl.decoding import decode
 from evertape.formats.xbrl.facts import (
@@ -17,7 +18,7 @@ from evertape.formats.xbrl.facts import (
     unfold,
 )
 from evertape.formats.xbrl.index import Reading
-from evertape.formats.xbrl.statements import Cell, Operand, Statements, standardize, standardize_series
+from evertape.formats.xbrl.statements import Statements, standardize, standardize_series
 
 __all__ = [
     "EXTRACTOR_VERSION",

@@ -44,7 +44,9 @@ page anew (`python -m evertape.formats.xbrl.catalogue_page > docs/concepts.md`),
   restate it without the day's total assets, which other lines of a balance sheet need.
 - Figures of one period that contradict each other are settled by what one filing told together: total
   liabilities by assets and equity, gross profit by revenue and cost, the sections by the change in cash.
-- A line without industries exists in all of them.
+- A line without industries exists in all of them. A company's industry is what the tags it uses show, and
+  where `evertape refresh companies` has brought its SIC code what the code says, unless its tags show that
+  to be wrong (`industry_of` in `formats/xbrl/concepts.py`).
 
 {count} lines, of which {columns} are columns, and {tags} tags.
 """

@@ -6,6 +6,8 @@ A figure that one fact gives is that fact itself; only what is computed is a `Fi
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
 from typing import TypeAlias
 
 import msgspec
@@ -216,3 +218,33 @@ def combine(terms: Sequence[tuple[int, AnyFigure]]) -> Figure:
     if last is None:
         raise ValueError("the sum of no figures is unknown, not zero")
     return Figure(value, tuple(terms), last)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Operand:
+    """A fact that a cell was computed from, and the sign it went in with."""
+
+    sign: int
+    taxonomy: str
+    tag: str
+    unit: str
+    start: date | None
+    end: date
+    value: float
+    accession: str
+    form: str
+    filed: date
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cell:
+    """Where a cell comes from: its tag, or the sum of its operands."""
+
+    value: float
+    formula: str
+    operands: tuple[Operand, ...]
+
+    @property
+    def known_from(self) -> date:
+        """The day on which the last operand was filed."""
+        return max(operand.filed for operand in self.operands)

@@ -153,23 +153,62 @@ _MARKS: dict[Industry, tuple[frozenset[str], ...]] = {
 }
 
 
-def industry_of(tags_used: Collection[str], sic: str | int | None = None) -> Industry:
-    """How a company reports, from its SIC code where there is one, else from the tags it uses.
+_SHEET = {line.name: line for line in LINES if line.name in ("current_assets", "current_liabilities")}
+_CURRENT = tuple(frozenset(tag.name for tag in line.tags) for line in _SHEET.values())
+_CLASSIFIED = frozenset(_SHEET["current_assets"].industries)
+"""Industries whose balance sheets tell current from noncurrent."""
+_CODED = re.compile(r"\d{1,4}", re.ASCII)
+_TRUST = 6798
+"""Real estate investment trusts."""
 
-    Brokers of insurance and of real estate, managers of funds, pipelines for oil and collectors of
-    waste report as the general company does.
+
+def industry_of(tags_used: Collection[str], sic: str | int | None = None) -> Industry:
+    """How a company reports: as its SIC code says, unless the tags it uses show that to be wrong.
+
+    The codes are the SEC's: https://www.sec.gov/search-filings/standard-industrial-classification-sic-code-list
+    Its offices assign them when a company registers, by what it does. Brokers of insurance and of real
+    estate, managers of funds, pipelines for oil and collectors of waste report as the general company does.
+
+    - Without a code, the industry is the one that the tags show: of every line that is named for it.
+    - A bank's, insurer's, lessor's or utility's code stands where a tag of one of these lines is used.
+      Without any, the industry that the tags show counts in its place; and a company with current assets
+      and liabilities is no bank, insurer or lessor (exchanges have the code of brokers).
+    - A real estate investment trust is one by law, whatever its tags are.
+    - Any other code stands against tags of a bank, an insurer or a REIT where there are current assets and
+      liabilities: a maker with a bank of its own. Else the tags count: a shell that has become a bank.
 
     Args:
         tags_used: names of tags without the taxonomy.
-        sic: as in https://www.sec.gov/search-filings/standard-industrial-classification-sic-code-list
+        sic: up to four digits; anything else is no code.
     """
-    code = str(sic or "").strip()
-    if code.isdigit():
-        return next((industry for industry, codes in _SIC if int(code) in codes), "general")
+    shown = _shown(tags_used)
+    told = _told(sic)
+    if told is None or told == shown:
+        return shown
+    classified = all(not names.isdisjoint(tags_used) for names in _CURRENT)
+    if told == "general":
+        return told if classified and shown not in _CLASSIFIED else shown
+    if int(str(sic)) == _TRUST or any(not names.isdisjoint(tags_used) for names in _MARKS[told]):
+        return told
+    if shown != "general":
+        return shown
+    return "general" if classified and told not in _CLASSIFIED else told
+
+
+def _shown(tags_used: Collection[str]) -> Industry:
+    """The industry of which all lines that mark it are used, the first that fits."""
     for industry, marks in _MARKS.items():
         if all(not names.isdisjoint(tags_used) for names in marks):
             return industry
     return "general"
+
+
+def _told(sic: str | int | None) -> Industry | None:
+    """The industry of a code; None for what is no code."""
+    text = str(sic or "").strip()
+    if not _CODED.fullmatch(text) or not int(text):
+        return None
+    return next((industry for industry, codes in _SIC if int(text) in codes), "general")
 
 
 _CODE = 4

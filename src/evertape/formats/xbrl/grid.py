@@ -28,11 +28,11 @@ class Grid:
     Attributes:
         periods: in order of their ends; their numbers are the keys of `flows`.
         names: what the company calls each fiscal year, by the year's first day.
-        currency: by period number. industry: how the company reports, by the tags it uses.
+        currency: by period number. industry: how the company reports, as `industry_of` has it.
         flows: by line and period number. sheets: by line and the day a period ends.
     """
 
-    def __init__(self, index: FactIndex) -> None:
+    def __init__(self, index: FactIndex, sic: str | None = None) -> None:
         self.index = index
         years = fiscal_years(index.filings)
         self.periods = fiscal_periods(years, index.totals(), index.shown())
@@ -44,7 +44,7 @@ class Grid:
         self._durations = Durations(self.periods, index, self._basis)
         self._faces = Faces(index, self.periods, self._starts, self._basis)
         self._quarter_ends = frozenset(p.end for p in self.periods if p.quarter in (1, 2, 3))
-        self.industry = industry_of({key[1] for key in index.series})
+        self.industry = industry_of({key[1] for key in index.series}, sic)
         self._sheet_days()
         self.flows: dict[str, Cells] = {}
         self.sheets: dict[str, Cells] = {}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
 from operator import attrgetter, itemgetter
@@ -11,7 +10,7 @@ from typing import Any, TypeAlias
 
 import msgspec
 
-from evertape.formats.xbrl.cells import AnyFigure, Figure, last_filed, sources_of
+from evertape.formats.xbrl.cells import AnyFigure, Cell, Figure, Operand, last_filed, sources_of
 from evertape.formats.xbrl.concepts import ANCHORS, COLUMNS, LINES
 from evertape.formats.xbrl.durations import Cells
 from evertape.formats.xbrl.facts import (
@@ -46,36 +45,6 @@ SHARED = (
 )  # fmt: skip
 """What every row says of its period and its filing, in the order of a row's values."""
 PERIOD_TYPES = ("annual", "quarter", "ttm")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Operand:
-    """A fact that a cell was computed from, and the sign it went in with."""
-
-    sign: int
-    taxonomy: str
-    tag: str
-    unit: str
-    start: date | None
-    end: date
-    value: float
-    accession: str
-    form: str
-    filed: date
-
-
-@dataclass(frozen=True, kw_only=True)
-class Cell:
-    """Where a cell comes from: its tag, or the sum of its operands."""
-
-    value: float
-    formula: str
-    operands: tuple[Operand, ...]
-
-    @property
-    def known_from(self) -> date:
-        """The day on which the last operand was filed."""
-        return max(operand.filed for operand in self.operands)
 
 
 class Statements:
@@ -175,30 +144,40 @@ def standardize(
     cik: int | None = None,
     as_of: date | None = None,
     reading: Reading = "latest",
+    sic: str | None = None,
 ) -> Statements:
     """The statements that facts filed on or before `as_of` (None: all) tell.
 
     Args:
         source: a company's facts, or the facts alone; then `cik` says whose.
         reading: the most recent value of each fact, or the one reported first.
+        sic: the company's code, where it is known; the industry is chosen with it.
 
     Raises:
         ValueError: facts without a CIK.
     """
     if isinstance(source, CompanyFacts):
-        return standardize_series(source.series, source.filed, source.cik, as_of=as_of, reading=reading)
-    if cik is None:
+        told = source.series, source.filed, source.cik
+    elif cik is not None:
+        facts = list(source)
+        told = fold(facts), filed_of(facts), cik
+    else:
         raise ValueError("facts alone do not say whose they are: pass cik=")
-    facts = list(source)
-    return standardize_series(fold(facts), filed_of(facts), cik, as_of=as_of, reading=reading)
+    return standardize_series(*told, as_of=as_of, reading=reading, sic=sic)
 
 
 def standardize_series(
-    series: Facts, filed: Filed, cik: int, *, as_of: date | None = None, reading: Reading = "latest"
+    series: Facts,
+    filed: Filed,
+    cik: int,
+    *,
+    as_of: date | None = None,
+    reading: Reading = "latest",
+    sic: str | None = None,
 ) -> Statements:
     """The same from folded facts. `filed` holds every accession that they name."""
     cut = None if as_of is None else day_number(as_of)
-    return _Rows(cik, Grid(FactIndex(series, filed, cut, reading))).statements()
+    return _Rows(cik, Grid(FactIndex(series, filed, cut, reading), sic)).statements()
 
 
 _FLOW = frozenset(line.name for line in LINES if line.kind == "flow")

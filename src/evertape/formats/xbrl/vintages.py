@@ -27,7 +27,7 @@ _KEPT = [SHARED.index(name) for name in HEAD[5:]]
 _FIRST, _LAST = SHARED.index("filed_date"), SHARED.index("known_from") + 1
 
 
-def vintages(series: Facts, filed: Filed, cik: int) -> dict[str, list[Vintage]]:
+def vintages(series: Facts, filed: Filed, cik: int, sic: str | None = None) -> dict[str, list[Vintage]]:
     """By statement, each row as `standardize_series` gives it as of any day, in order of period and day.
 
     A row was known on a day where `known_from` <= day < `known_to`; `known_to` is null while it stands.
@@ -36,11 +36,12 @@ def vintages(series: Facts, filed: Filed, cik: int) -> dict[str, list[Vintage]]:
 
     Args:
         series: folded. filed: of every accession that they name.
+        sic: today's, as for every day: nobody says since when a company has its code.
     """
     open_: dict[str, dict[tuple[date, str], tuple[date, Vintage]]] = {name: {} for name in COLUMNS}
     done: dict[str, list[Vintage]] = {name: [] for name in COLUMNS}
     for day, known in _known_by_day(series, filed):
-        made = standardize_series(known, filed, cik).rows
+        made = standardize_series(known, filed, cik, sic=sic).rows
         for statement, rows in made.items():
             _advance(open_[statement], done[statement], rows, day)
     for statement, standing in open_.items():
