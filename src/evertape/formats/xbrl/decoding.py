@@ -181,7 +181,7 @@ class _Found:
                 if filing < latest or (filing is latest and v.val < value):
                     mixed = True
                 elif v.val == value:
-                    repeats = (*repeats, filing[1])
+                    repeats += (filing[1],)
                     latest = filing
                 else:
                     folded.append(FoldedFact(last, first, value, origin[0], origin[1], origin[2], repeats))

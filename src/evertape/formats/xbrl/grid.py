@@ -152,7 +152,7 @@ class Grid:
 
     def _cells(self, line: Line, series: Latest) -> Cells:
         if line.kind not in FLOW_KINDS:
-            return dict(self._instants.fill(series))
+            return self._instants.fill(series)
         return self._durations.flow(series) if line.kind == "flow" else self._durations.alone(series)
 
     def _cover(self) -> Cells:
