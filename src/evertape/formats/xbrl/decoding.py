@@ -191,9 +191,7 @@ class _Found:
                     folded.append(FoldedFact(last, first, value, origin[0], origin[1], origin[2], repeats))
                     value, origin, repeats, latest = said, filing, _NO_REPEATS, filing
                 continue
-            if ends <= end and (
-                ends < end or (start is not None and (starts is None or starts < start))
-            ):
+            if ends <= end and (ends < end or (start is not None and (starts is None or starts < start))):
                 return self._folded(sorted(values, key=lambda one: (one.end, one.start or "")))
             if mixed:
                 folded[kept:] = self._in_filing_order(last, first, values[since:at])
