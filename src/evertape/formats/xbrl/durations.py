@@ -84,7 +84,7 @@ class Durations:
             (n, before, periods[n].quarter == 4, n not in ambiguous and before not in ambiguous)
             for n, before in self._before.items()
         ]
-        """By quarter after the first: the one before, whether it closes the year, whether its dates are sure."""
+        """Quarters after the first: the one before, whether it closes the year, whether dates are sure."""
         self._totals: dict[int, dict[int, FoldedFact]] = {}
 
     def alone(self, series: Latest) -> Cells:

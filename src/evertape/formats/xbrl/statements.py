@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
 from operator import attrgetter, itemgetter
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 import msgspec
 
@@ -206,6 +206,7 @@ _FLOW = frozenset(line.name for line in LINES if line.kind == "flow")
 _FLOWS = {s: [at for at, name in enumerate(names) if name in _FLOW] for s, names in COLUMNS.items()}
 _PICKED = {s: itemgetter(*flows) for s, flows in _FLOWS.items() if flows}
 _PERIOD = itemgetter(1, 2)
+_Made = TypeVar("_Made")
 _FILING = attrgetter("filed", "accession")
 
 
@@ -224,20 +225,15 @@ class _Line(msgspec.Struct, gc=False):
     computed: list[str]
 
 
-class _Dates(dict[int, date]):
-    """Days as dates, remembered: a company's rows share some hundred."""
+class _Told(dict[int, _Made]):
+    """Days as dates, or accessions as text, remembered: a company's rows share some hundred."""
 
-    def __missing__(self, number: int) -> date:
-        day = self[number] = day_of(number)
-        return day
+    def __init__(self, make: Callable[[int], _Made]) -> None:
+        super().__init__()
+        self._make = make
 
-
-class _Accessions(dict[int, str]):
-    """Accessions as text, remembered."""
-
-    def __missing__(self, number: int) -> str:
-        text = self[number] = accession_text(number)
-        return text
+    def __missing__(self, number: int) -> _Made:
+        return self.setdefault(number, self._make(number))
 
 
 class _Rows:
@@ -248,8 +244,8 @@ class _Rows:
         self._grid = grid
         self._rows: dict[str, list[tuple[Any, ...]]] = {statement: [] for statement in COLUMNS}
         self._figures: dict[RowKey, tuple[Figures, ...]] = {}
-        self._dates = _Dates()
-        self._accessions = _Accessions()
+        self._dates = _Told(day_of)
+        self._accessions = _Told(accession_text)
 
     def statements(self) -> Statements:
         grid = self._grid
@@ -343,14 +339,11 @@ def _turned(axis: Mapping[str, Cells], statement: str, told: Collection[int]) ->
         told: periods that have an income statement.
     """
     columns = COLUMNS[statement]
-    width = len(columns)
     anchored = {n for anchor in ANCHORS[statement] for n in axis.get(anchor, ())}.union(told)
-    turned: dict[int, Figures] = {n: [None] * width for n in anchored}
-    of = turned.get
+    turned: dict[int, Figures] = {n: [None] * len(columns) for n in anchored}
     for at, column in enumerate(columns):
         for n, figure in axis.get(column, {}).items():
-            figures = of(n)
-            if figures is not None:
+            if (figures := turned.get(n)) is not None:
                 figures[at] = figure
     lines = ((n, _line(columns, figures)) for n, figures in turned.items())
     return {n: line for n, line in lines if line is not None}
