@@ -88,7 +88,8 @@ def commit_of(
             ]
     return Commit(
         at=reply.at,
-        batches=batches,
+        # What rows were made from is much larger than they are, and commits wait to be written together.
+        batches=[batch if batch.made_from is None else replace(batch, made_from=None) for batch in batches],
         truths=[truth for page in pages for truth in page.truths],
         replaced=replaced,
         holdings=holdings,

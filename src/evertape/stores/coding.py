@@ -32,6 +32,7 @@ _TYPES: dict[Kind, tuple[type, ...]] = {
     "coded": (str,),
     "packed": (str,),
 }
+_REALS = {float, type(None)}
 _PLAIN_NULLS: dict[Kind, int | float | str] = {"integer": -(2**63), "real": -math.inf, "boolean": -1}
 _COMPACT_NULLS: dict[Kind, int | float | str] = {
     **_PLAIN_NULLS,
@@ -184,6 +185,11 @@ def _check_range(kind: Kind, values: Sequence[Any], types: set[type], null: Any)
     if kind == "text" and null is not None and null in values:
         raise ValueError("an empty text stands for null in a key; it cannot be stored")
     if kind not in ("integer", "real"):
+        return
+    if kind == "real" and types <= _REALS:
+        # All at once: a sum is finite only where each of its terms is. Zeros fall away with the nulls.
+        if not math.isfinite(sum(filter(None, values))) and not all(map(math.isfinite, filter(None, values))):
+            raise ValueError("a number must be finite")
         return
     numbers = [value for value in values if value is not None] if type(None) in types else values
     if kind == "real" and not all(map(math.isfinite, numbers)):

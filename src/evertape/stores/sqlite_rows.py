@@ -45,14 +45,15 @@ def write_rows(writer: sqlite3.Connection, codes: Codes, commit: Commit) -> int:
     # What was held is read before the new rows come, so that a first answer costs no comparison.
     plain = [truth for truth in commit.truths if not truth.record.packed]
     missing = [_missing(writer, truth, given) for truth in plain]
+    gone = [_held(writer, truth) - given[truth.record.table] for truth in commit.replaced]
     changed = 0
     for batch in coded:
         rows = zip(*batch.columns, strict=True)
         changed += writer.executemany(schema.upsert(batch.table, SQLITE), rows).rowcount
     for truth, keys in zip(plain, missing, strict=True):
         changed += _stamp(writer, truth, commit.at, keys) + _unstamp(writer, truth, given)
-    for truth in commit.replaced:
-        _delete(writer, truth, given)
+    for truth, keys in zip(commit.replaced, gone, strict=True):
+        _delete(writer, truth, keys)
     return changed
 
 
@@ -140,11 +141,11 @@ def _update(writer: sqlite3.Connection, truth: Truth, stamps: Sequence[Row]) -> 
     writer.executemany(update, stamps)
 
 
-def _delete(writer: sqlite3.Connection, truth: Truth, given: dict[str, set[Row]]) -> None:
-    """Delete the stored rows of a derived table that the batches omit."""
+def _delete(writer: sqlite3.Connection, truth: Truth, keys: set[Row]) -> None:
+    """Delete rows of a derived table."""
     table = table_of(truth.record)
     delete = f"DELETE FROM {schema.stored_name(table)} WHERE {_match(table)}"  # noqa: S608
-    writer.executemany(delete, _held(writer, truth) - given[table.name])
+    writer.executemany(delete, keys)
 
 
 def _absent(truth: Truth) -> str:

@@ -186,7 +186,9 @@ class ProcessCrew:
         wait = _START
         while True:
             try:
-                frame = await asyncio.wait_for(receive(stdout), wait)
+                # Not `wait_for`, which makes a task of each of the thousands of frames.
+                async with asyncio.timeout(wait):
+                    frame = await receive(stdout)
             except TimeoutError:
                 raise _Lost(f"took longer than {wait:.0f} s", kind="timeout") from None
             if isinstance(frame, frames.Refused):

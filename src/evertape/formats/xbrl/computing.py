@@ -48,10 +48,13 @@ class Computing:
     def _apply(self, formula: Sequence[Term], axis: Mapping[str, Cells], cells: Cells) -> None:
         needed = [axis.get(name, _NONE) for _, name, need in formula if self._is_needed(name, need)]
         terms = [(sign, axis.get(name, _NONE), need == "never") for sign, name, need in formula]
-        among = needed[:1] or [found for _, found, _ in terms]
-        for n in [n for found in among for n in found if n not in cells]:
-            if n in cells or any(n not in found for found in needed):
-                continue
+        if needed:
+            numbers = [n for n in needed[0] if n not in cells]
+            for found in needed[1:]:
+                numbers = [n for n in numbers if n in found]
+        else:
+            numbers = list(dict.fromkeys(n for _, found, _ in terms for n in found if n not in cells))
+        for n in numbers:
             had = [(sign, found[n], optional) for sign, found, optional in terms if n in found]
             cells[n] = had[0][1] if len(had) == 1 and had[0][0] > 0 else self._sum(had)
 

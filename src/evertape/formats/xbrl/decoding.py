@@ -175,28 +175,32 @@ class _Found:
         # out of order; and its last fact: value, first filing, further ones, the latest of them.
         last, first, since, kept, mixed = 0, None, 0, 0, False
         value, origin, repeats, latest = 0.0, _NO_FILING, _NO_REPEATS, _NO_FILING
+        # Some thousand values a company pass here: each of their fields is looked up once.
         for at, v in enumerate(values):
             filing = filings[v.accn]
-            if at and v.end == end and v.start == start:
-                if filing < latest or (filing is latest and v.val < value):
+            said = v.val
+            ends = v.end
+            starts = v.start
+            if ends == end and starts == start and at:
+                if filing < latest or (filing is latest and said < value):
                     mixed = True
-                elif v.val == value:
-                    repeats = (*repeats, filing[1])
+                elif said == value:
+                    repeats += (filing[1],)
                     latest = filing
                 else:
                     folded.append(FoldedFact(last, first, value, origin[0], origin[1], origin[2], repeats))
-                    value, origin, repeats, latest = v.val, filing, _NO_REPEATS, filing
+                    value, origin, repeats, latest = said, filing, _NO_REPEATS, filing
                 continue
-            if v.end < end or (v.end == end and start is not None and (v.start is None or v.start < start)):
+            if ends <= end and (ends < end or (start is not None and (starts is None or starts < start))):
                 return self._folded(sorted(values, key=lambda one: (one.end, one.start or "")))
             if mixed:
                 folded[kept:] = self._in_filing_order(last, first, values[since:at])
             elif at:
                 folded.append(FoldedFact(last, first, value, origin[0], origin[1], origin[2], repeats))
             since, kept = at, len(folded)
-            end, start = v.end, v.start
+            end, start = ends, starts
             last, first, mixed = days[end], None if start is None else days[start], False
-            value, origin, repeats, latest = v.val, filing, _NO_REPEATS, filing
+            value, origin, repeats, latest = said, filing, _NO_REPEATS, filing
         if mixed:
             folded[kept:] = self._in_filing_order(last, first, values[since:])
         elif values:

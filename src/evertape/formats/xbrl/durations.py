@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 from evertape.formats.xbrl.cells import (
     AnyFigure,
@@ -26,6 +26,9 @@ Signed: TypeAlias = tuple[int, Latest]
 """A tag's sign and its facts."""
 
 
+_Fact = TypeVar("_Fact")
+
+
 class Slots:
     """Which period a duration belongs to. Where filers mistype days, several belong to one."""
 
@@ -39,10 +42,10 @@ class Slots:
                 else:
                     self.first[span] = number
 
-    def fill(self, series: Latest) -> dict[int, FoldedFact]:
+    def fill(self, series: Mapping[Span, _Fact]) -> dict[int, _Fact]:
         """By period, the fact under its most used dates that has one."""
-        at = self.first.get
-        cells = {n: fact for span, fact in series.items() if (n := at(span)) is not None}
+        numbers = map(self.first.get, series)
+        cells = {n: fact for n, fact in zip(numbers, series.values(), strict=True) if n is not None}
         for number, span in self.others:
             if number not in cells and span in series:
                 cells[number] = series[span]
@@ -76,13 +79,17 @@ class Durations:
                 self._earlier[n] = [numbers.get((p.year.start, q)) for q in range(1, p.quarter)]
         self._spans = to_date
         self._to_date = Slots(to_date.items())
-        self._ambiguous = {n for n, _ in self._to_date.others}
-        self._last_quarters = {n for n, p in enumerate(periods) if p.quarter == 4}
+        ambiguous = {n for n, _ in self._to_date.others}
+        self._steps = [
+            (n, before, periods[n].quarter == 4, n not in ambiguous and before not in ambiguous)
+            for n, before in self._before.items()
+        ]
+        """Quarters after the first: the one before, whether it closes the year, whether dates are sure."""
         self._totals: dict[int, dict[int, FoldedFact]] = {}
 
     def alone(self, series: Latest) -> Cells:
         """What facts of the periods themselves say."""
-        return dict(self._own.fill(series))
+        return self._own.fill(series)
 
     def flow(self, series: Latest) -> Cells:
         """The same, and the quarters that are differences of figures to date.
@@ -106,20 +113,16 @@ class Durations:
         """Add the quarters that are differences of figures to date."""
         to_date = self._totals[id(series)] = self._to_date.fill(series)
         revised = self._index.revised
-        for n, before in self._before.items():
-            if n not in to_date or (n in cells and n not in self._last_quarters):
+        for n, before, closes, plain in self._steps:
+            whole = to_date.get(n)
+            if whole is None or (n in cells and not closes):
                 continue
-            whole, part = to_date[n], to_date.get(before)
+            part = to_date.get(before)
             figure: Figure | None = None
             if part is None:
                 if n not in cells and self._earlier[n][0] in cells:
                     figure = self._less_quarters(n, whole, cells)
-            elif (
-                n not in self._ambiguous
-                and before not in self._ambiguous
-                and id(whole) not in revised
-                and id(part) not in revised
-            ):
+            elif plain and id(whole) not in revised and id(part) not in revised:
                 figure = minus(whole, part) if whole.start == part.start else None
             else:
                 spans = self._spans[n], self._spans[before]

@@ -22,6 +22,25 @@ FLOW_KINDS = frozenset({"flow", "per_share", "average"})
 _NONE: Cells = {}
 
 
+class _Bases(dict[int, int | None]):
+    """The fiscal year that a filing is about, by its first day.
+
+    Not the grid's own method: a grid that its parts hold would outlive its use, with all its facts,
+    until cyclic garbage is collected.
+    """
+
+    def __init__(self, index: FactIndex, starts: Sequence[int]) -> None:
+        super().__init__()
+        self._index = index
+        self._starts = starts
+
+    def __missing__(self, accession: int) -> int | None:
+        end = self._index.main_end(accession)
+        at = 0 if end is None else bisect_left(self._starts, end)
+        year = self[accession] = self._starts[at - 1] if at else None
+        return year
+
+
 class Grid:
     """Figures by line.
 
@@ -38,11 +57,11 @@ class Grid:
         self.periods = fiscal_periods(years, index.totals(), index.shown())
         self.names = year_naming(years, index.focus)
         self._starts = sorted(self.names)
-        self._bases: dict[int, int | None] = {}
+        basis = _Bases(index, self._starts).__getitem__
         money = Currencies(index)
         self.currency = [money.of(p) for p in self.periods]
-        self._durations = Durations(self.periods, index, self._basis)
-        self._faces = Faces(index, self.periods, self._starts, self._basis)
+        self._durations = Durations(self.periods, index, basis)
+        self._faces = Faces(index, self.periods, self._starts, basis)
         self._quarter_ends = frozenset(p.end for p in self.periods if p.quarter in (1, 2, 3))
         self.industry = industry_of({key[1] for key in index.series}, sic)
         self._sheet_days()
@@ -133,7 +152,7 @@ class Grid:
 
     def _cells(self, line: Line, series: Latest) -> Cells:
         if line.kind not in FLOW_KINDS:
-            return dict(self._instants.fill(series))
+            return self._instants.fill(series)
         return self._durations.flow(series) if line.kind == "flow" else self._durations.alone(series)
 
     def _cover(self) -> Cells:
@@ -144,14 +163,6 @@ class Grid:
                 if abs(end - about) <= SLIP and (end not in cells or cells[end].value != fact.value):
                     cells[end] = fact
         return cells
-
-    def _basis(self, accession: int) -> object:
-        """The fiscal year that a filing is about, by its first day."""
-        if accession not in self._bases:
-            end = self.index.main_end(accession)
-            at = 0 if end is None else bisect_left(self._starts, end)
-            self._bases[accession] = self._starts[at - 1] if at else None
-        return self._bases[accession]
 
     def _readings(self, n: int, name: str) -> list[AnyFigure]:
         """Everything that a line that is settled may be in a period."""

@@ -78,15 +78,13 @@ class FactIndex:
             mended = list(_by_periodic_forms([f for f in folded if (f.start, f.end) in odd], self._filed))
             folded = [*(f for f in folded if (f.start, f.end) not in odd), *mended]
             others = any(f.form not in PERIODIC_FORMS for f in mended)
-        latest: Latest = {(f.start, f.end): f for f in folded}
+        spans: list[Span] = [(f.start, f.end) for f in folded]
+        latest: Latest = dict(zip(spans, folded, strict=True))
         if len(latest) < len(folded):
-            chains: dict[Span, Series] = {}
-            for f in folded:
-                chains.setdefault((f.start, f.end), []).append(f)
-            for span, values in chains.items():
+            for span, values in _of_several(spans, folded):
                 if self.first:
                     latest[span] = values[0]
-                elif len(values) > 1:
+                else:
                     if span[0] is None and key[1] not in RESTATED_ALONE:
                         values = self._of_sheets(span[1], values)  # noqa: PLW2901
                         latest[span] = values[-1]
@@ -208,6 +206,18 @@ def _of_filing(f: FoldedFact, accession: int, filed: Filed) -> FoldedFact:
         return f
     day, form = filed[accession]
     return FoldedFact(f.end, f.start, f.value, day, accession, form)
+
+
+def _of_several(spans: list[Span], folded: Series) -> Iterator[tuple[Span, Series]]:
+    """The values of each period that has more than one. A period's facts stand together."""
+    since, before = 0, spans[0]
+    for at, span in enumerate(spans):
+        if span != before:
+            if at - since > 1:
+                yield before, folded[since:at]
+            since, before = at, span
+    if len(spans) - since > 1:
+        yield before, folded[since:]
 
 
 def _by_periodic_forms(folded: Series, filed: Filed) -> Iterator[FoldedFact]:

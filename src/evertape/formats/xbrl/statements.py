@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+import math
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import date
 from functools import cached_property
 from operator import attrgetter, itemgetter
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 import msgspec
 
@@ -182,12 +183,14 @@ def standardize_series(
 
 _FLOW = frozenset(line.name for line in LINES if line.kind == "flow")
 _FLOWS = {s: [at for at, name in enumerate(names) if name in _FLOW] for s, names in COLUMNS.items()}
+_PICKED = {s: itemgetter(*flows) for s, flows in _FLOWS.items() if flows}
 _PERIOD = itemgetter(1, 2)
+_Made = TypeVar("_Made")
 _FILING = attrgetter("filed", "accession")
 
 
 class _Line(msgspec.Struct, gc=False):
-    """The figures of a period, in the order of the statement's columns, while they are gathered.
+    """The figures of a period and their values, in the order of the statement's columns.
 
     Attributes:
         last: the fact of them that was filed last, and in which column it stands.
@@ -195,26 +198,21 @@ class _Line(msgspec.Struct, gc=False):
     """
 
     figures: Figures
+    values: list[float | None]
     last: FoldedFact
     at: int
-    filled: int = 0
-    computed: list[str] = []
+    computed: list[str]
 
 
-class _Dates(dict[int, date]):
-    """Days as dates, remembered: a company's rows share some hundred."""
+class _Told(dict[int, _Made]):
+    """Days as dates, or accessions as text, remembered: a company's rows share some hundred."""
 
-    def __missing__(self, number: int) -> date:
-        day = self[number] = day_of(number)
-        return day
+    def __init__(self, make: Callable[[int], _Made]) -> None:
+        super().__init__()
+        self._make = make
 
-
-class _Accessions(dict[int, str]):
-    """Accessions as text, remembered."""
-
-    def __missing__(self, number: int) -> str:
-        text = self[number] = accession_text(number)
-        return text
+    def __missing__(self, number: int) -> _Made:
+        return self.setdefault(number, self._make(number))
 
 
 class _Rows:
@@ -225,8 +223,8 @@ class _Rows:
         self._grid = grid
         self._rows: dict[str, list[tuple[Any, ...]]] = {statement: [] for statement in COLUMNS}
         self._figures: dict[RowKey, tuple[Figures, ...]] = {}
-        self._dates = _Dates()
-        self._accessions = _Accessions()
+        self._dates = _Told(day_of)
+        self._accessions = _Told(accession_text)
 
     def statements(self) -> Statements:
         grid = self._grid
@@ -250,8 +248,7 @@ class _Rows:
         period = self._grid.periods[n]
         period_type = period_type or ("quarter" if period.quarter else "annual")
         start = None if statement == "balance" else period.start
-        values = [None if figure is None else figure.value for figure in line.figures]
-        self._add((statement, n, period_type, start), line.last, line.computed, values, (line.figures,))
+        self._add((statement, n, period_type, start), line.last, line.computed, line.values, (line.figures,))
 
     def _append_trailing(self, statement: str, lines: Mapping[int, _Line]) -> None:
         """Twelve months to the end of each quarter: four quarters, or the year itself at its end."""
@@ -307,12 +304,11 @@ class _Rows:
         self._figures[key] = figures
 
 
-def _has_enough(line: _Line) -> bool:
+def _has_enough(told: Sequence[AnyFigure]) -> bool:
     """Whether a period has as many distinct facts as a statement needs; lines may copy one another."""
-    if line.filled < FEWEST_LINES or line.filled > _COPIES * FEWEST_LINES:
-        return line.filled >= FEWEST_LINES
-    facts = {id(fact) for figure in line.figures if figure is not None for _, fact in sources_of(figure)}
-    return len(facts) >= FEWEST_LINES
+    if len(told) < FEWEST_LINES or len(told) > _COPIES * FEWEST_LINES:
+        return len(told) >= FEWEST_LINES
+    return len({id(fact) for figure in told for _, fact in sources_of(figure)}) >= FEWEST_LINES
 
 
 def _turned(axis: Mapping[str, Cells], statement: str, told: Collection[int]) -> dict[int, _Line]:
@@ -322,39 +318,50 @@ def _turned(axis: Mapping[str, Cells], statement: str, told: Collection[int]) ->
         told: periods that have an income statement.
     """
     columns = COLUMNS[statement]
-    width = len(columns)
-    lines: dict[int, _Line] = {}
     anchored = {n for anchor in ANCHORS[statement] for n in axis.get(anchor, ())}.union(told)
+    turned: dict[int, Figures] = {n: [None] * len(columns) for n in anchored}
     for at, column in enumerate(columns):
         for n, figure in axis.get(column, {}).items():
-            if n not in anchored:
-                continue
-            computed = type(figure) is Figure
-            last = figure.last if computed else figure  # type: ignore[union-attr]
-            line = lines.get(n)
-            if line is None:
-                line = lines[n] = _Line([None] * width, last, at, 0, [])  # type: ignore[arg-type]
-            else:
-                known = line.last
-                if last.filed > known.filed or (  # type: ignore[union-attr]
-                    last.filed == known.filed and last.accession > known.accession  # type: ignore[union-attr]
-                ):
-                    line.last, line.at = last, at  # type: ignore[assignment]
-            line.figures[at] = figure
-            line.filled += 1
-            if computed:
-                line.computed.append(column)
-    return {n: line for n, line in lines.items() if _has_enough(line)}
+            if (figures := turned.get(n)) is not None:
+                figures[at] = figure
+    lines = ((n, _line(columns, figures)) for n, figures in turned.items())
+    return {n: line for n, line in lines if line is not None}
+
+
+def _line(columns: Sequence[str], figures: Figures) -> _Line | None:
+    """A period's line; None where it has too few figures."""
+    told = [figure for figure in figures if figure is not None]
+    if not _has_enough(told):
+        return None
+    computed: list[str] = []
+    values: list[float | None] = [None] * len(figures)
+    last: FoldedFact | None = None
+    day, number, where = -math.inf, 0, 0
+    # Some thousand figures a company pass here: no calls, and each is looked at once.
+    for at, figure in enumerate(figures):
+        if figure is None:
+            continue
+        values[at] = figure.value
+        if type(figure) is Figure:
+            computed.append(columns[at])
+            fact = figure.last
+        else:
+            fact = figure  # type: ignore[assignment]
+        filed = fact.filed
+        if filed >= day and (filed > day or fact.accession > number):
+            last, day, number, where = fact, filed, fact.accession, at
+    assert last is not None
+    return _Line(figures, values, last, where, computed)
 
 
 def _summed(statement: str, parts: list[_Line]) -> list[float | None]:
     """The flows of four quarters; shares, averages and values per share cannot be added."""
-    first, second, third, fourth = (part.figures for part in parts)
-    values: list[float | None] = [None] * len(first)
-    for at in _FLOWS[statement]:
-        a, b, c, d = first[at], second[at], third[at], fourth[at]
+    flows, pick = _FLOWS[statement], _PICKED[statement]
+    values: list[float | None] = [None] * len(parts[0].values)
+    first, second, third, fourth = (pick(part.values) for part in parts)
+    for at, a, b, c, d in zip(flows, first, second, third, fourth, strict=True):
         if a is not None and b is not None and c is not None and d is not None:
-            values[at] = a.value + b.value + c.value + d.value
+            values[at] = a + b + c + d
     return values
 
 
