@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cache
 from zoneinfo import ZoneInfo
@@ -78,6 +78,11 @@ def sessions() -> tuple[date, ...]:
 def number_of(day: date) -> int:
     """The number, from 0, of the last session on or before `day`; -1 before the first."""
     return bisect_right(sessions(), day) - 1
+
+
+def number_from(day: date) -> int:
+    """The number of the first session on or after `day`."""
+    return bisect_left(sessions(), day)
 
 
 def next_session(day: date) -> date:

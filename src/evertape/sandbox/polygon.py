@@ -23,6 +23,7 @@ from evertape.sandbox.polygon_bodies import (
     split_rows,
     ticker_row,
 )
+from evertape.sandbox.securities import Listing
 from evertape.sandbox.wire import Call, Reply, as_json, digest
 from evertape.sandbox.world import World
 
@@ -58,6 +59,7 @@ class Polygon:
 
     def __init__(self, world: World) -> None:
         self._world = world
+        self._actions_held: tuple[object, list[Listing], list[dict[str, Any]]] = (None, [], [])
         self._snapshots: tuple[Chain | None, list[Snapshot]] = (None, [])
 
     def admit(self, call: Call) -> Reply | None:
@@ -154,6 +156,16 @@ class Polygon:
         return self._bars(call, last, ticker)
 
     def _actions(self, call: Call, rows_of: Callable[..., list[dict[str, Any]]], when: str) -> Reply:
+        asked = sorted((k, v) for k, v in call.query.items() if k not in ("apiKey", "limit", "cursor"))
+        key, traded = (call.path, asked, self._world.today), self._world.traded(self.name)
+        if self._actions_held[0] != key or self._actions_held[1] is not traded:
+            self._actions_held = (key, traded, self._all_actions(call, rows_of, when))
+        return self._paged(call, self._actions_held[2], call.whole("limit", 10, 1000))
+
+    def _all_actions(
+        self, call: Call, rows_of: Callable[..., list[dict[str, Any]]], when: str
+    ) -> list[dict[str, Any]]:
+        """Every row that the query asks for, kept for its next page."""
         ticker = call.query.get("ticker")
         listings = self._world.traded(self.name)
         if ticker is not None:
@@ -168,7 +180,7 @@ class Polygon:
         sort = call.query.get("sort", when)
         order = call.query.get("order", "desc" if sort == when else "asc")
         rows.sort(key=lambda row: (row.get(sort, row[when]), row["ticker"]), reverse=order == "desc")
-        return self._paged(call, rows, call.whole("limit", 10, 1000))
+        return rows
 
     def _tickers(self, call: Call) -> Reply:
         day = date.fromisoformat(call.query.get("date") or self._world.today.isoformat())

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from evertape.sandbox.exchange import next_session, number_of, sessions
+from evertape.sandbox.exchange import number_from, number_of, sessions
 
 Cents = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -150,8 +150,8 @@ class Listing:
         # Spread over the days of a quarter, so that in a large market some split is always near.
         turn = self.index // _RESTLESS_EVERY
         months = [(y, m) for y in range(2021, 2036) for m in range(1, 13) if (m - 1) % 3 == turn % 3]
-        days = [next_session(date(y, m, 2 + turn * 5 % 25)) for y, m in months]
-        return tuple(Split(number_of(day), *_RESTLESS[n % len(_RESTLESS)]) for n, day in enumerate(days))
+        days = [date(y, m, 2 + turn * 5 % 25) for y, m in months]
+        return tuple(Split(number_from(day), *_RESTLESS[n % len(_RESTLESS)]) for n, day in enumerate(days))
 
     @cached_property
     def dividends(self) -> tuple[Dividend, ...]:
@@ -163,7 +163,7 @@ class Listing:
         paid = []
         for year in range(2016, 2036):
             for m in range(1 + month, 13, 3):
-                number = number_of(next_session(date(year, m, day)))
+                number = number_from(date(year, m, day))
                 if number > self.first + 40:
                     growth = 1.0 + 0.03 * (year - 2016)
                     cents = max(1, round(100 * quarterly * growth / self.factor(number)))

@@ -45,6 +45,7 @@ class Sandbox:
         self._stats = Stats()
         self._watch = RateWatch(options.limit, options.block_seconds)
         self._builder = ThreadPoolExecutor(max_workers=1)
+        self._closed = False
         profiles = self._market.profiles if self._market else ()
         settings = load_manners(options.vendors)
         vendors = Vendors(profiles, options.seed, options.today, options.contracts, settings)
@@ -66,7 +67,16 @@ class Sandbox:
     def warm(self) -> None:
         """Begin what the first requests will need; returns at once."""
         if self._market is not None:
-            self._builder.submit(self._market.warm)
+            self._builder.submit(self._warm_on, self._market)
+
+    def close(self) -> None:
+        """Begin nothing new."""
+        self._closed = True
+
+    def _warm_on(self, market: Market) -> None:
+        """One piece, then whatever was asked for meanwhile, then the next."""
+        if market.warm() and not self._closed:
+            self._builder.submit(self._warm_on, market)
 
     async def _serve(self, request: web.Request) -> web.StreamResponse:
         arrived = time.monotonic()
@@ -250,5 +260,6 @@ async def run(options: SandboxOptions, ready: Callable[[str], None], stop: async
         sandbox.warm()
         ready(f"http://127.0.0.1:{runner.addresses[0][1]}")
         await stop.wait()
+        sandbox.close()
     finally:
         await runner.cleanup()

@@ -77,6 +77,11 @@ class Yahoo:
             return as_json({"quoteResponse": {"result": [], "error": None}})
         if call.path.startswith("v7/finance/options/"):
             return as_json({"optionChain": {"result": [], "error": None}})
+        symbol = call.path.rpartition("/")[2]
+        if call.path.startswith("v10/finance/quoteSummary/"):
+            return _error("quoteSummary", 404, "Not Found", f"Quote not found for symbol: {symbol}")
+        if call.path.startswith("ws/fundamentals-timeseries/"):
+            return as_json({"timeseries": {"result": [], "error": None}})
         return Reply(status=404, content=b"<html><body>Not Found</body></html>", content_type="text/html")
 
     def refuse(self, call: Call, seconds: int) -> Reply:
