@@ -26,7 +26,7 @@ def optionable(url: str, symbols: list[str]) -> list[str]:
 
 
 def test_the_commands_of_the_page_fetch_and_show(market: Callable[..., World]) -> None:
-    told = market(12, contracts=400)
+    told = market(8, contracts=1000)
     told.extra = {"EVERTAPE_LIMITS": "yahoo=500/s,cboe=500/s"}
     with urllib.request.urlopen(f"{told.url}/_sandbox/companies") as answer:
         listed = [company["symbol"] for company in json.load(answer) if company["symbol"]]
