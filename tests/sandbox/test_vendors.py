@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from urllib.parse import quote
 
@@ -358,3 +358,17 @@ def test_a_class_is_written_in_each_vendors_style() -> None:
     body = document(ask(vendors, f"{POLYGON}/v2/aggs/ticker/{dotted}/prev?{KEY}"))
     assert body["resultsCount"] == 1
     assert all("-" not in row["code"] for row in truth(vendors, symbol, "options")["contracts"])
+
+
+def test_a_quote_of_a_halted_session_is_the_last_trades_on_both_sides() -> None:
+    vendors = market_of(200)
+    halting = next(one for one in vendors.world.traded("cboe") if one.halts and not one.splits)
+    halted = truth(vendors, halting.symbol, "prices")["halted"][-1]
+    for shift in (0, 1):
+        vendors.move(date.fromisoformat(halted) + timedelta(days=shift))
+        closes = truth(vendors, halting.symbol, "prices")["close"]
+        data = ask_json(vendors, f"{CBOE}/quotes/{halting.symbol}.json")["data"]
+        assert (data["close"], data["prev_day_close"]) == (closes[-1], closes[-2])
+        url = f"{Q2}/v7/finance/quote?symbols={halting.symbol}&crumb={quote(CRUMB)}"
+        (row,) = ask_json(vendors, url, **COOKIE)["quoteResponse"]["result"]
+        assert row["regularMarketPreviousClose"] == closes[-2]
