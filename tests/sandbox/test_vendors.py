@@ -270,6 +270,11 @@ def test_a_range_that_starts_too_early_is_cut_off_without_a_word(vendors: Vendor
     assert day_at(body["results"][0]["t"] / 1000) == "2024-06-28"
     rows = truth(vendors, "GAAC", "prices")
     assert body["results"][-1]["c"] == rows["close"][-1]
+    narrow = f"{POLYGON}/v2/aggs/ticker/GAAC/range/1/day/2016-01-01/2026-06-30?limit=300"
+    first = ask_json(vendors, f"{narrow}&{KEY}")
+    second = ask_json(vendors, f"{first['next_url']}&{KEY}")
+    assert first["results"] + second["results"] == body["results"]
+    assert "next_url" not in second
     previous = ask_json(vendors, f"{POLYGON}/v2/aggs/ticker/GAAC/prev?{KEY}")
     assert previous["results"][0] == {"T": "GAAC", **body["results"][-1]}
 

@@ -131,7 +131,9 @@ class Polygon:
         rows = listing_bars(listing, (first, stop), self._world.number, adjusted=_adjusted(call))
         if call.query.get("sort") == "desc":
             rows.reverse()
-        return _bars(call, rows[: call.whole("limit", 5000, 50000)], ticker)
+        start, limit = _cursor(call), call.whole("limit", 5000, 50000)
+        more = _next(call, start + limit) if start + limit < len(rows) else None
+        return _bars(call, rows[start : start + limit], ticker, more)
 
     def _previous(self, call: Call, ticker: str) -> Reply:
         listing = self._world.find(self.name, ticker)
@@ -237,12 +239,13 @@ def _said(call: Call, code: int, **told: str) -> Reply:
     return as_json(body, status=code)
 
 
-def _bars(call: Call, rows: Sequence[Any], ticker: str | None) -> Reply:
+def _bars(call: Call, rows: Sequence[Any], ticker: str | None, more: str | None = None) -> Reply:
     body: dict[str, Any] = {} if ticker is None else {"ticker": ticker}
     body |= {"queryCount": len(rows), "resultsCount": len(rows), "adjusted": _adjusted(call)}
     if rows:
         body["results"] = rows
     body |= {"status": "OK", "request_id": digest(call.path)[:32], "count": len(rows)}
+    body |= {} if more is None else {"next_url": more}
     return as_json(body, lasting=True)
 
 
@@ -258,8 +261,12 @@ def _paged(call: Call, rows: Sequence[Any], limit: int, *, counted: bool = False
     if counted:
         body["count"] = len(page)
     if start + limit < len(rows):
-        kept = {k: v for k, v in call.query.items() if k not in ("apiKey", "cursor")}
-        place = base64.urlsafe_b64encode(f"at={start + limit}".encode()).decode().rstrip("=")
-        query = urlencode({**kept, "cursor": place})
-        body["next_url"] = f"https://{call.host}/{call.path}?{query}"
+        body["next_url"] = _next(call, start + limit)
     return as_json(body, lasting=True)
+
+
+def _next(call: Call, start: int) -> str:
+    """The address of the page that begins with row `start`, without the key."""
+    kept = {k: v for k, v in call.query.items() if k not in ("apiKey", "cursor")}
+    place = base64.urlsafe_b64encode(f"at={start}".encode()).decode().rstrip("=")
+    return f"https://{call.host}/{call.path}?{urlencode({**kept, 'cursor': place})}"
