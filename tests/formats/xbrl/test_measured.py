@@ -43,6 +43,7 @@ tag of its own, split the figure by kinds of shares, or told only the year to da
 AS_FILED = {
     "balance sheet Abbott Laboratories 2013-12-31 annual",  # assets restated in selected figures, alone
     "balance sheet Abbott Laboratories 2013-12-31 quarter",
+    "change in cash Abbott Laboratories 2012-12-31 quarter",  # the year's change is told in millions alone
     "change in cash AIR PRODUCTS AND CHEMICALS, INC. 2016-09-30 annual",  # disposal group's cash apart
     "change in cash AIR PRODUCTS AND CHEMICALS, INC. 2016-09-30 quarter",
     "gross profit Ford Motor Co 2015-06-30 quarter",  # the next year's revenue under this year's dates

@@ -14,6 +14,7 @@ from evertape.formats.xbrl.facts import (
     FoldedFact,
     MalformedFacts,
     fold,
+    is_rounded,
     unfold,
 )
 from evertape.formats.xbrl.index import Reading
@@ -33,6 +34,7 @@ __all__ = [
     "Statements",
     "decode",
     "fold",
+    "is_rounded",
     "standardize",
     "standardize_series",
     "unfold",

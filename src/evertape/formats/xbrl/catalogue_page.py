@@ -42,6 +42,8 @@ page anew (`python -m evertape.formats.xbrl.catalogue_page > docs/concepts.md`),
   *on the sheet*: a tag that only annual reports have comes from a note, and does not count where the
   company reports quarters; of a flow, it counts after the formulas. *restated alone*: a later filing may
   restate it without the day's total assets, which other lines of a balance sheet need.
+- The latest value that a filing tells of a period counts. A later one that but writes it in thousands,
+  tenths of millions or millions restates nothing: the precise value stays, with the filing that told it.
 - Figures of one period that contradict each other are settled by what one filing told together: total
   liabilities by assets and equity, gross profit by revenue and cost, the sections by the change in cash.
 - A line without industries exists in all of them.

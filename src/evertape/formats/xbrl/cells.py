@@ -10,7 +10,7 @@ from typing import TypeAlias
 
 import msgspec
 
-from evertape.formats.xbrl.facts import FoldedFact, Series
+from evertape.formats.xbrl.facts import FoldedFact, Series, is_rounded
 from evertape.formats.xbrl.index import Latest
 from evertape.formats.xbrl.periods import Span
 
@@ -125,9 +125,11 @@ def last_quarter(alone: AnyFigure | None, derived: Figure) -> AnyFigure:
     """The fourth quarter's flow: year minus nine months, unless the quarter itself was reported.
 
     An annual report may give the quarter; a later restatement of the year leaves that as it was, so
-    what was filed later wins.
+    what was filed later wins. It may also give it rounded, where year and nine months are not.
     """
     if alone is None or last_filed(derived).filed > last_filed(alone).filed:
+        return derived
+    if is_rounded(derived.value, alone.value):
         return derived
     return alone
 

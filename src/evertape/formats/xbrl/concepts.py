@@ -172,7 +172,7 @@ def industry_of(tags_used: Collection[str], sic: str | int | None = None) -> Ind
     return "general"
 
 
-_CODE = 4
+_CODE = 5
 
 _SAID = repr((LINES, _READ["industries"]))
 

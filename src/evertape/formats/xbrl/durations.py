@@ -181,7 +181,7 @@ class Durations:
     def _reports(self, series: Latest, spans: Sequence[Span]) -> Iterator[FoldedFact]:
         for span in spans:
             if span in series:
-                yield from reversed(self._index.reports(series[span]))
+                yield from reversed(self._index.readings(series[span]))
 
 
 def _is_periodic(figure: AnyFigure) -> bool:

@@ -169,7 +169,7 @@ class Grid:
             for line in HELD
             for _, series in self._tags(line, self._currency_at[day])
             if (None, day) in series
-            for fact in reversed(self.index.reports(series[None, day]))
+            for fact in reversed(self.index.readings(series[None, day]))
         ]
 
 
