@@ -103,13 +103,23 @@ class Durations:
         return cells
 
     def _subtract(self, series: Latest, cells: Cells) -> None:
-        """Add the quarters that are differences of figures to date."""
+        """Add the quarters that are differences of figures to date.
+
+        A quarter that is said to be as much as the year to its end, of which part was told before, is a
+        figure to date under a quarter's dates.
+        """
         to_date = self._totals[id(series)] = self._to_date.fill(series)
         revised = self._index.revised
         for n, before in self._before.items():
-            if n not in to_date or (n in cells and n not in self._last_quarters):
+            if n not in to_date:
                 continue
             whole, part = to_date[n], to_date.get(before)
+            if (
+                n in cells
+                and n not in self._last_quarters
+                and (cells[n].value != whole.value or part is None or not part.value)
+            ):
+                continue
             figure: Figure | None = None
             if part is None:
                 if n not in cells and self._earlier[n][0] in cells:
@@ -125,7 +135,7 @@ class Durations:
                 spans = self._spans[n], self._spans[before]
                 figure = subtracted(series, *spans, self._index.reports, self._basis)
             if figure is not None:
-                cells[n] = last_quarter(cells.get(n), figure)
+                cells[n] = last_quarter(cells.get(n), figure) if n in self._last_quarters else figure
 
     def _less_quarters(self, n: int, whole: FoldedFact, cells: Cells) -> Figure | None:
         """A quarter as the year to its end less the quarters before, where they are reported alone."""
