@@ -77,6 +77,11 @@ class Durations:
         self._spans = to_date
         self._to_date = Slots(to_date.items())
         self._ambiguous = {n for n, _ in self._to_date.others}
+        self._years = [
+            (numbers[start, 0], [numbers[start, q] for q in (1, 2, 3, 4)])
+            for start, quarter in numbers
+            if quarter == 0 and all((start, q) in numbers for q in (1, 2, 3, 4))
+        ]
         self._last_quarters = {n for n, p in enumerate(periods) if p.quarter == 4}
         self._totals: dict[int, dict[int, FoldedFact]] = {}
 
@@ -171,6 +176,21 @@ class Durations:
                     ):
                         figure = minus(wholes[n], part)
                         cells[n] = figure if sign > 0 else combine([(-1, figure)])
+
+    def by_year(self, found: Sequence[Cells], cells: Cells) -> None:
+        """Let the tag that gives a year give its quarters, where others do not add up to it and it tells all.
+
+        Interim reports may tell a part of a line under a tag that is first in rank.
+        """
+        for year, quarters in self._years:
+            whole = cells.get(year)
+            if whole is None or found[0].get(year) is whole or any(n not in cells for n in quarters):
+                continue
+            if is_rounding(whole.value, sum(cells[n].value for n in quarters)):
+                continue
+            tag = next((each for each in found if each.get(year) is whole), {})
+            if all(n in tag for n in quarters):
+                cells.update({n: tag[n] for n in quarters})
 
     def readings(self, n: int, tags: Sequence[Signed]) -> Iterator[AnyFigure]:
         """Everything the facts let a period's figure be: by tag in rank, the latest first."""

@@ -110,6 +110,8 @@ class Grid:
         if line.kind != "flow":
             return merged(found)
         cells = _consolidated(found) if line.whole else self._faces.by_rank(tags, found)
+        if not line.whole:
+            self._durations.by_year(found, cells)
         self._durations.across(tags, cells)
         return cells
 
