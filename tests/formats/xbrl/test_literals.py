@@ -157,6 +157,10 @@ RULED: dict[str, str] = {
         ],
         "the tag of the year's interim reports comes before one that annual reports alone have",
     ),
+    **dict.fromkeys(
+        ["GOOGL quarter 2025-12-31 revenue", "GOOGL quarter 2025-12-31 cost_of_revenue"],
+        "three quarters as told are the nine months but for a million of rounding, so the four are the year",
+    ),
     **_ROUNDED_CELLS,
 }
 """Cells of the oracle that are no plain reading of the latest facts: each was changed to what a rule of the

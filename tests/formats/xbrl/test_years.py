@@ -56,3 +56,30 @@ def test_a_figure_to_date_under_a_quarter_s_dates_is_no_quarter(second: float, e
 def test_a_quarter_that_is_all_of_the_year_to_date_stands() -> None:
     facts = [*to_date(TAXES, 0, 309, 345, 430), fact(TAXES, STARTS[1], ENDS[1], 309, BY[1])]
     assert quarters(facts, "share_award_taxes") == [0, 309, 36, 85]
+
+
+TAX = "IncomeTaxExpenseBenefit"
+
+
+def year_of_tax(nine_months: float, *, third_alone: bool = True) -> list[float | None]:
+    """Three quarters of 10 million, the nine months, and a year of 41 million."""
+    facts = [f for f in plain_year(2021) if f[1] != TAX]
+    facts += [fact(TAX, STARTS[n], ENDS[n], 10e6, BY[n]) for n in range(3 if third_alone else 2)]
+    facts += [fact(TAX, STARTS[0], ENDS[1], 20e6, BY[1]), fact(TAX, STARTS[0], ENDS[2], nine_months, BY[2])]
+    facts.append(fact(TAX, STARTS[0], ENDS[3], 41e6, BY[3]))
+    told = cells(statements(facts), "income", "income_tax")
+    return [told[end, "quarter"] for end in ENDS]
+
+
+@pytest.mark.parametrize("nine_months", [28e6, 29e6, 30e6, 31e6, 32e6])
+def test_four_quarters_are_the_year_where_nine_months_differ_by_rounding(nine_months: float) -> None:
+    assert year_of_tax(nine_months) == [10e6, 10e6, 10e6, 11e6]
+
+
+@pytest.mark.parametrize("nine_months", [27e6, 33e6, 30_004e3])
+def test_a_last_quarter_is_the_year_less_nine_months_where_they_differ_by_more(nine_months: float) -> None:
+    assert year_of_tax(nine_months) == [10e6, 10e6, 10e6, 41e6 - nine_months]
+
+
+def test_a_last_quarter_is_the_year_less_nine_months_where_a_quarter_is_not_told_alone() -> None:
+    assert year_of_tax(31e6, third_alone=False) == [10e6, 10e6, 11e6, 10e6]

@@ -134,6 +134,25 @@ def last_quarter(alone: AnyFigure | None, derived: Figure) -> AnyFigure:
     return alone
 
 
+def adding_up(derived: Figure, quarters: Sequence[AnyFigure | None]) -> Figure:
+    """The fourth quarter as the year less the three that were told, where these are its nine months.
+
+    Each figure that a filing tells is rounded by itself: three quarters and their nine months may be two
+    of the last digit apart. Only the quarters make four that add up to the year.
+    """
+    (_, year), (_, nine_months) = derived.terms
+    told = [q for q in quarters if type(q) is FoldedFact]
+    off = abs(nine_months.value - sum(q.value for q in told))
+    if len(told) < 3 or not off or off > 2 * last_digit(nine_months.value):
+        return derived
+    return combine([(1, year), *((-1, q) for q in told)])
+
+
+def last_digit(value: float) -> float:
+    """What the last digit of a value stands for, millions at most."""
+    return max((10.0**n for n in range(7) if value % 10**n == 0), default=1.0)
+
+
 def consolidated(figures: Sequence[AnyFigure]) -> AnyFigure:
     """The first in rank, unless another of the line's tags is at least twice as large.
 

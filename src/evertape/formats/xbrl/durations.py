@@ -8,6 +8,7 @@ from typing import TypeAlias
 from evertape.formats.xbrl.cells import (
     AnyFigure,
     Figure,
+    adding_up,
     combine,
     is_rounding,
     last_quarter,
@@ -139,8 +140,14 @@ class Durations:
             else:
                 spans = self._spans[n], self._spans[before]
                 figure = subtracted(series, *spans, self._index.reports, self._basis)
-            if figure is not None:
-                cells[n] = last_quarter(cells.get(n), figure) if n in self._last_quarters else figure
+            if figure is None:
+                continue
+            if n not in self._last_quarters:
+                cells[n] = figure
+                continue
+            if part is not None:
+                figure = adding_up(figure, [cells.get(q) for q in self._earlier[n] if q is not None])
+            cells[n] = last_quarter(cells.get(n), figure)
 
     def _less_quarters(self, n: int, whole: FoldedFact, cells: Cells) -> Figure | None:
         """A quarter as the year to its end less the quarters before, where they are reported alone."""

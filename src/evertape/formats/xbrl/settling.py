@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import product
 from typing import TypeAlias
 
-from evertape.formats.xbrl.cells import AnyFigure, combine, is_rounding, last_filed, sources_of
+from evertape.formats.xbrl.cells import AnyFigure, combine, is_rounding, last_digit, last_filed, sources_of
 from evertape.formats.xbrl.concepts import LINES
 from evertape.formats.xbrl.durations import Cells
 from evertape.formats.xbrl.facts import is_rounded
@@ -59,12 +59,7 @@ def _last(figure: AnyFigure) -> int:
 def _is_off(*parts: float) -> bool:
     """Whether signed parts fail to add up to nothing by more than their rounding, each by itself."""
     off = abs(sum(parts))
-    return off >= 0.5 and off > min(_digit(part) for part in parts if part) * len(parts) / 2
-
-
-def _digit(value: float) -> float:
-    """What the last digit of a value stands for, millions at most."""
-    return max((10.0**n for n in range(7) if value % 10**n == 0), default=1.0)
+    return off >= 0.5 and off > min(last_digit(part) for part in parts if part) * len(parts) / 2
 
 
 def _told_by(*figures: AnyFigure) -> set[int]:
