@@ -219,8 +219,14 @@ def follows(made: Statements, statement: str, row: Row, name: str) -> bool:
     return cell is not None and any(operand.tag not in own for operand in cell.operands)
 
 
+_TYPES = {"Q1": "quarter", "Q2": "quarter", "Q3": "quarter", "Q4": "quarter", "FY": "annual"}
+
+
 def four_quarters(company: Company, statement: str, tally: Tally) -> None:
-    """Four quarters are the year in every line that adds up; apart, where one filing gave the year's end."""
+    """Four quarters are the year in every line that adds up; apart, where one filing gave the year's end.
+
+    And again where filings about one fiscal year told all five: no restatement lies between them.
+    """
     rows = {(r["fiscal_year"], r["fiscal_period"]): r for r in company.rows[statement].values()}
     for (year, part), annual in rows.items():
         if part != "FY":
@@ -234,6 +240,11 @@ def four_quarters(company: Company, statement: str, tally: Tally) -> None:
             said = [_accessions(company.made, statement, end, p, name) for p in ("annual", "quarter")]
             what = "four quarters" if said[0] <= said[1] else "four quarters, of several filings"
             measured(tally, what, f"{company.name} {end} {name}", [reading])
+            cells = [
+                company.made.explain(statement, rows[year, p]["report_date"], _TYPES[p], name) for p in _TYPES
+            ]
+            if company.common_years([cell for cell in cells if cell]):
+                measured(tally, "four quarters, all of one year's filings", "", [reading])
 
 
 def _accessions(made: Statements, statement: str, end: date, period_type: str, name: str) -> set[str]:

@@ -11,7 +11,7 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
-from evertape.formats.xbrl import Statements, decode, standardize
+from evertape.formats.xbrl import Cell, Operand, Statements, decode, standardize
 from evertape.formats.xbrl.concepts import COLUMNS, LINES, Industry, Line, industry_of
 
 FEWEST_FILINGS = 8
@@ -38,6 +38,7 @@ class Company:
     quarters: set[date] = field(default_factory=set)
     last_quarters: set[date] = field(default_factory=set)
     raw: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    filed_about: dict[str, date] = field(default_factory=dict)
     _spans: dict[str, set[tuple[date | None, date]]] = field(default_factory=dict)
 
     def spans(self, tag: str) -> set[tuple[date | None, date]]:
@@ -49,6 +50,21 @@ class Company:
                 if v["form"] in (*ANNUAL, *QUARTERLY)
             }
         return self._spans[tag]
+
+    def common_years(self, cells: list[Cell]) -> set[date]:
+        """Ends of the fiscal years about which filings told every operand of all cells."""
+        told = [self._years_of(operand) for cell in cells for operand in cell.operands]
+        return set.intersection(*told) if told else set()
+
+    def _years_of(self, operand: Operand) -> set[date]:
+        span = (None if operand.start is None else operand.start.isoformat(), operand.end.isoformat())
+        by = {
+            v["accn"]
+            for v in self.raw.get(operand.tag, ())
+            if (v.get("start"), v["end"]) == span and v["val"] == operand.value
+        }
+        about = [self.filed_about[accession] for accession in by if accession in self.filed_about]
+        return {min((year for year in self.years if year >= end), default=date.max) for end in about}
 
 
 def read(path: Path) -> Company | None:
@@ -70,6 +86,7 @@ def read(path: Path) -> Company | None:
         for s in COLUMNS
     }
     company = Company(name=document["entityName"], industry=industry_of(raw), made=made, rows=rows, raw=raw)
+    company.filed_about = {accession: end for accession, (_, end) in ends.items()}
     company.years = {end for form, end in ends.values() if form in ANNUAL}
     company.quarters = {end for form, end in ends.values() if form in QUARTERLY}
     company.last_quarters = {

@@ -20,6 +20,10 @@ ReportsOf: TypeAlias = Callable[[FoldedFact], Series]
 """All values that a fact's period had, in filing order, the one that counts among them."""
 
 
+_MOST_ROUNDED = 2e6
+"""Two of the largest last digit."""
+
+
 class Figure(msgspec.Struct, frozen=True, gc=False):
     """A value and what it was computed from.
 
@@ -134,18 +138,19 @@ def last_quarter(alone: AnyFigure | None, derived: Figure) -> AnyFigure:
     return alone
 
 
-def adding_up(derived: Figure, quarters: Sequence[AnyFigure | None]) -> Figure:
+def adding_up(derived: Figure, quarters: Sequence[AnyFigure]) -> Figure:
     """The fourth quarter as the year less the three that were told, where these are its nine months.
 
     Each figure that a filing tells is rounded by itself: three quarters and their nine months may be two
     of the last digit apart. Only the quarters make four that add up to the year.
     """
     (_, year), (_, nine_months) = derived.terms
-    told = [q for q in quarters if type(q) is FoldedFact]
-    off = abs(nine_months.value - sum(q.value for q in told))
-    if len(told) < 3 or not off or off > 2 * last_digit(nine_months.value):
+    off = abs(nine_months.value - sum(q.value for q in quarters))
+    if not off or off > _MOST_ROUNDED or off > 2 * last_digit(nine_months.value):
         return derived
-    return combine([(1, year), *((-1, q) for q in told)])
+    if any(type(q) is Figure for q in quarters):
+        return derived
+    return combine([(1, year), *((-1, q) for q in quarters)])
 
 
 def last_digit(value: float) -> float:

@@ -26,6 +26,9 @@ Cells: TypeAlias = dict[int, AnyFigure]
 Signed: TypeAlias = tuple[int, Latest]
 """A tag's sign and its facts."""
 
+_NONE = -1
+"""The number of a period that is none."""
+
 
 class Slots:
     """Which period a duration belongs to. Where filers mistype days, several belong to one."""
@@ -65,7 +68,7 @@ class Durations:
         self._own = Slots((n, p.spans) for n, p in enumerate(periods))
         to_date = {n: p.to_date for n, p in enumerate(periods) if p.quarter}
         self._before: dict[int, int] = {}
-        self._earlier: dict[int, list[int | None]] = {}
+        self._earlier: dict[int, list[int]] = {}
         for n, p in enumerate(periods):
             if p.quarter > 1:
                 before = numbers.get((p.year.start, p.quarter - 1))
@@ -74,7 +77,7 @@ class Durations:
                     before = len(periods) + n
                     to_date[before] = p.before
                 self._before[n] = before
-                self._earlier[n] = [numbers.get((p.year.start, q)) for q in range(1, p.quarter)]
+                self._earlier[n] = [numbers.get((p.year.start, q), _NONE) for q in range(1, p.quarter)]
         self._spans = to_date
         self._to_date = Slots(to_date.items())
         self._ambiguous = {n for n, _ in self._to_date.others}
@@ -119,12 +122,12 @@ class Durations:
         for n, before in self._before.items():
             if n not in to_date:
                 continue
-            whole, part = to_date[n], to_date.get(before)
-            if (
-                n in cells
-                and n not in self._last_quarters
-                and (cells[n].value != whole.value or part is None or not part.value)
-            ):
+            whole = to_date[n]
+            doubted = n in cells and n not in self._last_quarters
+            if doubted and cells[n].value != whole.value:
+                continue
+            part = to_date.get(before)
+            if doubted and (part is None or not part.value):
                 continue
             figure: Figure | None = None
             if part is None:
@@ -145,13 +148,15 @@ class Durations:
             if n not in self._last_quarters:
                 cells[n] = figure
                 continue
-            if part is not None:
-                figure = adding_up(figure, [cells.get(q) for q in self._earlier[n] if q is not None])
-            cells[n] = last_quarter(cells.get(n), figure)
+            if part is not None and type(third := cells.get(before)) is FoldedFact:
+                first, second = cells.get(self._earlier[n][0]), cells.get(self._earlier[n][1])
+                if first and second and first.value + second.value + third.value != part.value:
+                    figure = adding_up(figure, (first, second, third))
+            cells[n] = last_quarter(cells[n], figure) if n in cells else figure
 
     def _less_quarters(self, n: int, whole: FoldedFact, cells: Cells) -> Figure | None:
         """A quarter as the year to its end less the quarters before, where they are reported alone."""
-        parts = [cells.get(m) if m is not None else None for m in self._earlier[n]]
+        parts = [cells.get(m) for m in self._earlier[n]]
         known = [part for part in parts if part is not None]
         if len(known) < len(parts):
             return None
@@ -189,15 +194,17 @@ class Durations:
 
         Interim reports may tell a part of a line under a tag that is first in rank.
         """
+        first, *others = found
         for year, quarters in self._years:
             whole = cells.get(year)
-            if whole is None or found[0].get(year) is whole or any(n not in cells for n in quarters):
+            if whole is None or first.get(year) is whole:
                 continue
-            if is_rounding(whole.value, sum(cells[n].value for n in quarters)):
+            tag = next((each for each in others if each.get(year) is whole), first)
+            strange = [n for n in quarters if n not in tag or cells.get(n) is not tag[n]]
+            if not strange or any(n not in tag for n in strange):
                 continue
-            tag = next((each for each in found if each.get(year) is whole), {})
-            if all(n in tag for n in quarters):
-                cells.update({n: tag[n] for n in quarters})
+            if not is_rounding(whole.value, sum(cells[n].value for n in quarters)):
+                cells.update({n: tag[n] for n in strange})
 
     def readings(self, n: int, tags: Sequence[Signed]) -> Iterator[AnyFigure]:
         """Everything the facts let a period's figure be: by tag in rank, the latest first."""
