@@ -12,8 +12,10 @@ from urllib.parse import urlsplit
 from evertape.datasets.limits import RateLimit
 from evertape.datasets.options import extent_of
 from evertape.datasets.universe import listing_key
+from evertape.engine.selection import listed
 from evertape.errors import SourceError, UserError
 from evertape.formats import sessions
+from evertape.formats.edgar import canonical_symbol
 from evertape.model.call import Transport
 from evertape.model.feed import Feed, Source
 from evertape.model.records import Batch
@@ -119,16 +121,19 @@ class Tested:
     seconds: float = 0.0
 
 
-async def tested(db: Database, name: str | None, symbol: str) -> list[Tested]:
+async def tested(db: Database, name: str | None, symbol: str | None) -> list[Tested]:
     """Ask the feeds of a source (of all, where none is named) for one listing; nothing is kept.
 
     Raises:
-        UserError: an unknown ticker.
+        UserError: an unknown ticker, or none is named and none is held.
     """
-    cik, label = db.company(symbol)
-    listing = next(
-        (listing_key(s, c) for s, c in db.survey.listings() if c == int(cik)), listing_key(label, int(cik))
-    )
+    held = db.survey.listings()
+    if symbol is None and not held:
+        raise UserError("no listing is held yet; name one with --symbol, after: evertape refresh universe")
+    chosen = held[0][0] if symbol is None else symbol
+    cik, _ = db.company(chosen)
+    ident = listed([chosen], held, {cik: chosen})
+    listing = next(iter(ident), listing_key(canonical_symbol(chosen), int(cik)))
     today = sessions.last_closed(db.clock.now())
     transport = db.workshop.transport()
     try:
