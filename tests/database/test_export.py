@@ -212,7 +212,7 @@ def test_rows_are_chosen_by_company_and_by_day(held: Database) -> None:
 @pytest.mark.parametrize(
     ("chosen", "says"),
     [
-        ({"table": "facts; DROP TABLE stocks"}, "is no table; choose one of balance_sheets"),
+        ({"table": "facts; DROP TABLE stocks"}, "is no table; choose one of api_rate_limits, balance_sheets"),
         ({"table": "sync_jobs"}, "is no table"),
         ({"table": "listings", "since": date(2024, 1, 1)}, "have no day"),
         ({"table": "edgar_index_days", "symbols": ("ONE",)}, "not of a company"),

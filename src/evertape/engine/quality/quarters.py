@@ -128,14 +128,16 @@ def _said_alone(company: Company, table: str, column: str, row: Cells) -> tuple[
         series = company.flows.get((tag.taxonomy, tag.name, row["currency"]), {})
         if span not in series:
             continue
+        pairs = list(_pairs(series, span))
         gives = any(
             abs(tag.sign * (whole.value - part.value) - row[column]) <= EXACT
-            for wholes, parts in _pairs(series, span)
+            for wholes, parts in pairs
             for whole in wholes
             for part in parts
         )
-        if gives:
-            said = max(series[span])
+        said = max(series[span])
+        # A figure to date under a quarter's dates says nothing of the quarter.
+        if gives and all(whole.value != said.value for wholes, _ in pairs for whole in wholes):
             return tag.sign * said.value, said.accession
     return None
 
