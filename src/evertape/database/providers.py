@@ -83,8 +83,7 @@ def _instant(seconds: float) -> datetime:
 def _credentials(source: Source, given: Mapping[str, str], kept: Mapping[str, str], now: datetime) -> str:
     """What of its credentials is there; of a login that a person must renew, until when it holds."""
     if source.credentials and not source.has_credentials(given):
-        names = (" and " if source.all_of else " or ").join(source.credentials)
-        return f"missing: {names}"
+        return f"missing: {source.credential_names}"
     until = kept.get("person_by")
     if until is None:
         needs_person = source.login is not None and bool(source.credentials)
@@ -122,15 +121,18 @@ class Tested:
 async def tested(db: Database, name: str | None, symbol: str) -> list[Tested]:
     """Ask the feeds of a source (of all, where none is named) for one listing; nothing is kept.
 
+    Every call is sent once: what a source says now is the answer. Where no ticker file is held yet the
+    symbol is taken as it is.
+
     Raises:
         UserError: an unknown ticker.
     """
-    cik, label = db.company(symbol)
-    listing = next(
-        (listing_key(s, c) for s, c in db.survey.listings() if c == int(cik)), listing_key(label, int(cik))
-    )
+    listing = listing_key(symbol.upper(), 0)
+    if known := db.survey.listings():
+        cik, label = db.company(symbol)
+        listing = next((listing_key(s, c) for s, c in known if c == int(cik)), listing_key(label, int(cik)))
     today = sessions.last_closed(db.clock.now())
-    transport = db.workshop.transport()
+    transport = db.workshop.transport(retries=0)
     try:
         return [
             await _asked(db, transport, feed, listing, Span(today, today))
@@ -158,8 +160,8 @@ async def _asked(db: Database, transport: Transport, feed: Feed, key: str, day: 
                 rows += sum(batch.count for batch in page.batches)
                 notes += page.notes
                 calls.extend(replace(call, patient=False, archive=False) for call in page.calls)
+        said = "; ".join(notes) or ("answers" if rows else "answers, and has nothing")
     except SourceError as error:
-        return Tested(feed=feed.name, right=False, said=f"{error.kind}: {error}", requests=requests)
-    said = "; ".join(notes) or ("answers" if rows else "answers, and has nothing")
+        said, rows, requests = f"{error.kind}: {error}", 0, requests + error.requests
     seconds = round(db.clock.instant() - began, 3)
     return Tested(feed=feed.name, right=rows > 0, said=said, rows=rows, requests=requests, seconds=seconds)
