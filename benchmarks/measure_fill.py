@@ -2,74 +2,40 @@
 
 Fill: the core lines over the fiscal quarters and years that a periodic filing of the body is about. A
 fourth quarter counts where the third has a filing; what is never subtracted (per share) is not due
-there. A line that a company has in no row at all is listed once and not counted. A miss is excused where
-no tag of the line, nor of what it is computed from, tells the period, alone or as a difference.
+there. A line that a company has in no row at all is listed once and not counted. A miss is untold where
+no tag of the line, nor of what it is computed from, tells the period, alone or as a difference. It is
+silent where none of them has a fact of whatever duration that ends with the period; the second share
+leaves out only those, and what it misses is listed as told of a longer time alone.
 
 Identities: over the rows that have all parts, to the dollar, to the last digit that the company writes
 (each part rounded alone), and within 1 % of the largest part. All parts are due where tags tell them.
 
-    python benchmarks/measure_fill.py [folder of a recorded tree] [--misses]
+    python -m benchmarks.measure_fill [folder of a recorded tree] [--misses]
 """
 
 from __future__ import annotations
 
-import gzip
-import json
 import sys
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from pathlib import Path
-from typing import Any
 
-from evertape.formats.xbrl import Statements, decode, standardize
-from evertape.formats.xbrl.concepts import COLUMNS, LINES, Industry, Line, industry_of
+from benchmarks.recorded import BY_NAME, SLIP, Company, Row, candidates, companies, speaks, speaks_before
+
+from evertape.formats.xbrl import Statements
+from evertape.formats.xbrl.concepts import COLUMNS
 
 TREE = Path(__file__).resolve().parents[2] / "shared/upstream/2026-07-10"
-FEWEST_FILINGS = 8
-SLIP, FEW, WHOLE = 7, 3, 20
-"""Days by which dates may differ; facts that make a period a filing's own; facts that make a report."""
-QUARTER, YEAR = range(77, 120), range(350, 380)
-TO_DATE = {*range(154, 205), *range(238, 288), *YEAR}
-ANNUAL = ("10-K", "10-K/A", "10-KT", "20-F", "20-F/A", "40-F", "40-F/A")
-QUARTERLY = ("10-Q", "10-Q/A")
 CORE = {
     "income": ("revenue", "operating_income", "net_income", "eps_diluted"),
     "balance": ("total_assets", "total_liabilities", "total_equity", "cash_and_equivalents"),
     "cash_flow": ("operating_cash_flow", "capital_expenditures"),
 }
-BY_NAME = {line.name: line for line in LINES}
-TAXONOMIES = ("us-gaap", "ifrs-full")
-Row = dict[str, Any]
 Reading = list[float]
 """The signed parts of an identity: their sum is zero."""
 SHARES = (("exact", "exact"), ("to the last digit", "rounded"), ("within 1 %", "near"))
-
-
-@dataclass(kw_only=True)
-class Company:
-    """One body: its statements, what its filings are about, and the raw facts to look for a miss in."""
-
-    name: str
-    industry: Industry
-    made: Statements
-    rows: dict[str, dict[tuple[date, str], Row]]
-    years: set[date] = field(default_factory=set)
-    quarters: set[date] = field(default_factory=set)
-    last_quarters: set[date] = field(default_factory=set)
-    raw: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
-    _spans: dict[str, set[tuple[date | None, date]]] = field(default_factory=dict)
-
-    def spans(self, tag: str) -> set[tuple[date | None, date]]:
-        """Start (None for an instant) and end of a tag's facts in periodic reports."""
-        if tag not in self._spans:
-            self._spans[tag] = {
-                (date.fromisoformat(v["start"]) if "start" in v else None, date.fromisoformat(v["end"]))
-                for v in self.raw.get(tag, ())
-                if v["form"] in (*ANNUAL, *QUARTERLY)
-            }
-        return self._spans[tag]
 
 
 @dataclass
@@ -79,6 +45,7 @@ class Tally:
     counts: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
     misses: list[str] = field(default_factory=list)
     excused: list[str] = field(default_factory=list)
+    longer: list[str] = field(default_factory=list)
 
     def add(self, other: Tally) -> None:
         """Count another tally in."""
@@ -86,49 +53,7 @@ class Tally:
             self.counts[what].update(counts)
         self.misses += other.misses
         self.excused += other.excused
-
-
-def read(path: Path) -> Company | None:
-    """A company of the tree; None where it has too few filings."""
-    body = gzip.decompress(path.read_bytes())
-    document = json.loads(body)
-    raw: dict[str, list[dict[str, Any]]] = {}
-    for taxonomy in TAXONOMIES:
-        for tag, said in document["facts"].get(taxonomy, {}).items() if document["facts"] else ():
-            raw.setdefault(tag, []).extend(
-                {**v, "unit": unit} for unit, values in said["units"].items() for v in values
-            )
-    ends = main_ends(raw)
-    if len(ends) < FEWEST_FILINGS:
-        return None
-    made = standardize(decode(body))
-    rows = {
-        s: {(r["report_date"], r["period_type"]): r for r in getattr(made, s) if r["period_type"] != "ttm"}
-        for s in COLUMNS
-    }
-    company = Company(name=document["entityName"], industry=industry_of(raw), made=made, rows=rows, raw=raw)
-    company.years = {end for form, end in ends.values() if form in ANNUAL}
-    company.quarters = {end for form, end in ends.values() if form in QUARTERLY}
-    company.last_quarters = {
-        year for year in company.years if any(80 <= (year - end).days <= 105 for end in company.quarters)
-    }
-    return company
-
-
-def main_ends(raw: dict[str, list[dict[str, Any]]]) -> dict[str, tuple[str, date]]:
-    """By accession of a periodic report: its form and the last day of the period it is about."""
-    counted: dict[str, Counter[str]] = defaultdict(Counter)
-    forms: dict[str, str] = {}
-    for values in raw.values():
-        for v in values:
-            if "start" in v and v["form"] in (*ANNUAL, *QUARTERLY):
-                counted[v["accn"]][v["end"]] += 1
-                forms[v["accn"]] = v["form"]
-    return {
-        accession: (forms[accession], date.fromisoformat(max(e for e, n in ends.items() if n >= FEW)))
-        for accession, ends in counted.items()
-        if ends.total() >= WHOLE and max(ends.values()) >= FEW
-    }
+        self.longer += other.longer
 
 
 def at(company: Company, statement: str, end: date, period_type: str) -> Row:
@@ -162,48 +87,23 @@ def fill(company: Company, tally: Tally) -> list[str]:
 def _note(tally: Tally, company: Company, what: tuple[str, str, date], there: bool) -> None:
     name, period_type, end = what
     kind = "years" if period_type == "annual" else "quarters"
-    told = [] if there else candidates(company, BY_NAME[name], end, period_type)
+    line = BY_NAME[name]
+    told = [] if there else candidates(company, line, end, period_type)
+    silent = not there and not speaks(company, line, end)
     for counts in (tally.counts[f"fill of {kind}"], tally.counts[f"fill of {kind}: {name}"]):
         counts["due"] += 1
         counts["exact"] += there
         counts["excused"] += not there and not told
+        counts["silent"] += silent
     if there:
         return
+    if not silent:
+        before = ", the quarter before too" if speaks_before(company, line, end) else ""
+        tally.longer.append(f"{company.name} {end} {period_type} {name}{before}")
     if told:
         tally.misses.append(f"fill {company.name} {end} {period_type} {name}: {', '.join(told)}")
     else:
         tally.excused.append(f"{company.name} {end} {period_type} {name}")
-
-
-def candidates(company: Company, line: Line, end: date, period_type: str) -> list[str]:
-    """Tags of a line that tell a period, or formulas of which all that is needed is told so."""
-    told = [tag.name for tag in line.tags if tells(company, line, tag.name, end, period_type)]
-    for formula in line.formulas:
-        needed = [BY_NAME[name] for _, name, need in formula if need != "never"]
-        if needed and all(
-            any(tells(company, part, tag.name, end, period_type) for tag in part.tags) for part in needed
-        ):
-            told.append(" ".join(f"{'-' if sign < 0 else '+'} {name}" for sign, name, _ in formula))
-    return told
-
-
-def tells(company: Company, line: Line, tag: str, end: date, period_type: str) -> bool:
-    """Whether a tag tells a period: as it is, as a difference to date, or as a year less three quarters."""
-    spans = company.spans(tag)
-    if line.kind in ("instant", "shares", "cover"):
-        return any(start is None and abs((day - end).days) <= SLIP for start, day in spans)
-    closed = {(start, day): (day - start).days + 1 for start, day in spans if start is not None}
-    here = {start: days for (start, day), days in closed.items() if abs((day - end).days) <= SLIP}
-    if any(days in (YEAR if period_type == "annual" else QUARTER) for days in here.values()):
-        return True
-    if period_type == "annual" or line.kind != "flow":
-        return False
-    for start, days in here.items():
-        before = [d for (s, day), d in closed.items() if s == start and days - d in QUARTER]
-        alone = {day for (s, day), d in closed.items() if d in QUARTER and start <= s and day < end}
-        if days in TO_DATE and (before or (days in YEAR and len(alone) >= 3)):
-            return True
-    return False
 
 
 def digit(value: float) -> float:
@@ -319,8 +219,14 @@ def follows(made: Statements, statement: str, row: Row, name: str) -> bool:
     return cell is not None and any(operand.tag not in own for operand in cell.operands)
 
 
+_TYPES = {"Q1": "quarter", "Q2": "quarter", "Q3": "quarter", "Q4": "quarter", "FY": "annual"}
+
+
 def four_quarters(company: Company, statement: str, tally: Tally) -> None:
-    """Four quarters are the year in every line that adds up; apart, where one filing gave the year's end."""
+    """Four quarters are the year in every line that adds up; apart, where one filing gave the year's end.
+
+    And again where filings about one fiscal year told all five: no restatement lies between them.
+    """
     rows = {(r["fiscal_year"], r["fiscal_period"]): r for r in company.rows[statement].values()}
     for (year, part), annual in rows.items():
         if part != "FY":
@@ -334,6 +240,11 @@ def four_quarters(company: Company, statement: str, tally: Tally) -> None:
             said = [_accessions(company.made, statement, end, p, name) for p in ("annual", "quarter")]
             what = "four quarters" if said[0] <= said[1] else "four quarters, of several filings"
             measured(tally, what, f"{company.name} {end} {name}", [reading])
+            cells = [
+                company.made.explain(statement, rows[year, p]["report_date"], _TYPES[p], name) for p in _TYPES
+            ]
+            if company.common_years([cell for cell in cells if cell]):
+                measured(tally, "four quarters, all of one year's filings", "", [reading])
 
 
 def _accessions(made: Statements, statement: str, end: date, period_type: str, name: str) -> set[str]:
@@ -346,17 +257,11 @@ def shown(counts: Counter[str]) -> str:
     if counts["due"]:
         without = counts["excused"] or counts["untold"]
         untold = f", {without} untold" if without else ""
-        return f"{counts['exact'] / counts['due']:7.2%} of {counts['due']}{untold}"
+        heard = counts["due"] - counts["silent"]
+        rest = f", {counts['exact'] / heard:7.2%} of {heard} not silent" if counts["silent"] else ""
+        return f"{counts['exact'] / counts['due']:7.2%} of {counts['due']}{untold}{rest}"
     told = (f"{name} {counts[key] / counts['all parts']:7.2%}" for name, key in SHARES)
     return f"{', '.join(told)} of {counts['all parts']}"
-
-
-def companies(folder: Path) -> Iterator[Company]:
-    """Companies of a recorded tree with enough filings."""
-    for path in sorted((folder / "data.sec.gov/api/xbrl/companyfacts").glob("*.json.gz")):
-        company = read(path)
-        if company is not None:
-            yield company
 
 
 def main() -> None:
@@ -388,6 +293,8 @@ def main() -> None:
         print("\n".join(everything.misses))
         print("\nexcused: no tag tells them")
         print("\n".join(everything.excused))
+        print("\nof them told of a longer time alone")
+        print("\n".join(everything.longer))
 
 
 if __name__ == "__main__":

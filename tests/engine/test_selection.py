@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from evertape.datasets.universe import listing_id
 from evertape.engine import selection
+from evertape.engine.selection import listed, listings_of
 from evertape.errors import UserError
 
 LISTINGS = [("NVDA", 1045810), ("AAPL", 320193), ("GOOGL", 1652044), ("GOOG", 1652044), ("BRK-B", 1067983)]
@@ -51,3 +53,19 @@ def test_an_absent_list_is_said_and_not_taken_for_an_empty_market() -> None:
         selection.by_scope("sp500", LISTINGS, [])
     with pytest.raises(UserError, match="no scope"):
         selection.by_scope("nasdaq", LISTINGS, [])
+
+
+def test_the_most_traded_listings_come_first_and_the_others_by_rank() -> None:
+    listings = [("AAA", 1), ("BBB", 2), ("CCC", 3), ("CCC-B", 3), ("DDD", 4)]
+    traded = {listing_id("CCC-B", 3): 9e6, listing_id("DDD", 4): 1e6}
+    told = listings_of([("DDD", 4), ("CCC", 3), ("CCC-B", 3), ("AAA", 1)], listings, traded)
+    assert list(told.values()) == ["CCC-B", "DDD", "AAA", "CCC"]
+    assert list(told) == ["CCC-B:3", "DDD:4", "AAA:1", "CCC:3"]
+    assert list(listings_of([("DDD", 4), ("AAA", 1)], listings).values()) == ["AAA", "DDD"]
+
+
+def test_a_named_listing_is_meant_alone_and_a_company_by_its_first() -> None:
+    listings = [("AAA", 1), ("CCC", 3), ("CCC-B", 3)]
+    companies = {"0000000003": "CCC", "0000000001": "AAA"}
+    assert list(listed(["ccc.b", "0000000001"], listings, companies)) == ["CCC-B:3", "AAA:1"]
+    assert list(listed(["CCC", "CCC-B"], listings, {"0000000003": "CCC"})) == ["CCC:3", "CCC-B:3"]

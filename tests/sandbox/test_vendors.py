@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from urllib.parse import quote
 
@@ -270,6 +270,11 @@ def test_a_range_that_starts_too_early_is_cut_off_without_a_word(vendors: Vendor
     assert day_at(body["results"][0]["t"] / 1000) == "2024-06-28"
     rows = truth(vendors, "GAAC", "prices")
     assert body["results"][-1]["c"] == rows["close"][-1]
+    narrow = f"{POLYGON}/v2/aggs/ticker/GAAC/range/1/day/2016-01-01/2026-06-30?limit=300"
+    first = ask_json(vendors, f"{narrow}&{KEY}")
+    second = ask_json(vendors, f"{first['next_url']}&{KEY}")
+    assert first["results"] + second["results"] == body["results"]
+    assert "next_url" not in second
     previous = ask_json(vendors, f"{POLYGON}/v2/aggs/ticker/GAAC/prev?{KEY}")
     assert previous["results"][0] == {"T": "GAAC", **body["results"][-1]}
 
@@ -358,3 +363,17 @@ def test_a_class_is_written_in_each_vendors_style() -> None:
     body = document(ask(vendors, f"{POLYGON}/v2/aggs/ticker/{dotted}/prev?{KEY}"))
     assert body["resultsCount"] == 1
     assert all("-" not in row["code"] for row in truth(vendors, symbol, "options")["contracts"])
+
+
+def test_a_quote_of_a_halted_session_is_the_last_trades_on_both_sides() -> None:
+    vendors = market_of(200)
+    halting = next(one for one in vendors.world.traded("cboe") if one.halts and not one.splits)
+    halted = truth(vendors, halting.symbol, "prices")["halted"][-1]
+    for shift in (0, 1):
+        vendors.move(date.fromisoformat(halted) + timedelta(days=shift))
+        closes = truth(vendors, halting.symbol, "prices")["close"]
+        data = ask_json(vendors, f"{CBOE}/quotes/{halting.symbol}.json")["data"]
+        assert (data["close"], data["prev_day_close"]) == (closes[-1], closes[-2])
+        url = f"{Q2}/v7/finance/quote?symbols={halting.symbol}&crumb={quote(CRUMB)}"
+        (row,) = ask_json(vendors, url, **COOKIE)["quoteResponse"]["result"]
+        assert row["regularMarketPreviousClose"] == closes[-2]

@@ -86,9 +86,9 @@ def _answer(question: Question) -> str:
 
 @providers.command()
 @click.argument("name", required=False)
-@click.option("--symbol", default="AAPL", show_default=True, help="The listing to ask for.")
+@click.option("--symbol", help="The listing to ask for; the first of those held where nothing is said.")
 @common
-def test(name: str | None, symbol: str, as_json: bool, log_level: str) -> int:
+def test(name: str | None, symbol: str | None, as_json: bool, log_level: str) -> int:
     """Ask a source (or each that can be asked) for one listing's latest prices or options; keep nothing."""
     from evertape.database.providers import source_named, tested
 

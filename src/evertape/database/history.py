@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -165,7 +164,7 @@ def _explanation(cik: int, column: str, day: date, period: str, cell: xbrl.Cell)
 
 
 def restatements(store: Store, cik: int) -> list[Restatement]:
-    """Facts whose value a later filing changed, the latest change first."""
+    """Facts whose value a later filing changed, the latest change first. What is but rounded is not."""
     query = (
         "SELECT taxonomy || ':' || tag, unit, start_date, end_date, value, accession_number, filed_date "
         "FROM facts WHERE cik = ? AND absent_on IS NULL AND taxonomy <> 'dei' "
@@ -191,7 +190,16 @@ def restatements(store: Store, cik: int) -> list[Restatement]:
 
 
 def _pairs(rows: Sequence[Row]) -> list[tuple[Row, Row]]:
-    return [(old, new) for old, new in itertools.pairwise(rows) if old[:4] == new[:4] and old[4] != new[4]]
+    """Each value with the one that took its place, from rows by fact and, within a fact, in filing order."""
+    pairs: list[tuple[Row, Row]] = []
+    standing: Row | None = None
+    for row in rows:
+        if standing is None or standing[:4] != row[:4]:
+            standing = row
+        elif standing[4] != row[4] and not xbrl.is_rounded(standing[4], row[4]):
+            pairs.append((standing, row))
+            standing = row
+    return pairs
 
 
 def _day(text: str | None) -> date | None:

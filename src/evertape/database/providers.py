@@ -12,8 +12,10 @@ from urllib.parse import urlsplit
 from evertape.datasets.limits import RateLimit
 from evertape.datasets.options import extent_of
 from evertape.datasets.universe import listing_key
+from evertape.engine.selection import listed
 from evertape.errors import SourceError, UserError
 from evertape.formats import sessions
+from evertape.formats.edgar import canonical_symbol
 from evertape.model.call import Transport
 from evertape.model.feed import Feed, Source
 from evertape.model.records import Batch
@@ -118,19 +120,16 @@ class Tested:
     seconds: float = 0.0
 
 
-async def tested(db: Database, name: str | None, symbol: str) -> list[Tested]:
+async def tested(db: Database, name: str | None, symbol: str | None) -> list[Tested]:
     """Ask the feeds of a source (of all, where none is named) for one listing; nothing is kept.
 
-    Every call is sent once: what a source says now is the answer. Where no ticker file is held yet the
-    symbol is taken as it is.
+    Every call is sent once: what a source says now is the answer. Where no listing is held yet the symbol
+    is taken as it is.
 
     Raises:
-        UserError: an unknown ticker.
+        UserError: an unknown ticker, or none is named and none is held.
     """
-    listing = listing_key(symbol.upper(), 0)
-    if known := db.survey.listings():
-        cik, label = db.company(symbol)
-        listing = next((listing_key(s, c) for s, c in known if c == int(cik)), listing_key(label, int(cik)))
+    listing = _listing(db, symbol)
     today = sessions.last_closed(db.clock.now())
     transport = db.workshop.transport(retries=0)
     try:
@@ -141,6 +140,19 @@ async def tested(db: Database, name: str | None, symbol: str) -> list[Tested]:
         ]
     finally:
         await transport.close()
+
+
+def _listing(db: Database, symbol: str | None) -> str:
+    """The key of the listing that is meant; of the first held where none is named."""
+    held = db.survey.listings()
+    if not held:
+        if symbol is None:
+            raise UserError("no listing is held yet; name one with --symbol")
+        return listing_key(canonical_symbol(symbol), 0)
+    chosen = held[0][0] if symbol is None else symbol
+    cik, _ = db.company(chosen)
+    ident = listed([chosen], held, {cik: chosen})
+    return next(iter(ident), listing_key(canonical_symbol(chosen), int(cik)))
 
 
 async def _asked(db: Database, transport: Transport, feed: Feed, key: str, day: Span) -> Tested:

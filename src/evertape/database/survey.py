@@ -195,7 +195,8 @@ class Survey:
             listed = selection.listed(chosen.symbols, listings, companies)
         else:
             companies = selection.by_scope(scope, listings, members)
-            listed = selection.listings_of(listings if scope == "all" else members, listings)
+            meant = listings if scope == "all" else members
+            listed = selection.listings_of(meant, listings, _traded(self._store))
         return Asked(
             companies=companies,
             scope=scope,
@@ -283,3 +284,12 @@ def _rows(store: Store, wanted: Wanted) -> Sequence[Row]:
     if wanted.counting:
         return store.count(wanted.record, wanted.columns, wanted.counting, wanted.where)
     return store.read(wanted.record, wanted.columns, wanted.where)
+
+
+def _traded(store: Store) -> dict[int, float]:
+    """What changed hands of each listing in the last session of which a bar is held, by its identifier."""
+    _, rows = store.sql(
+        "SELECT listing_id, MAX(close * volume) FROM daily_prices "
+        "WHERE day = (SELECT MAX(day) FROM daily_prices) AND close * volume IS NOT NULL GROUP BY listing_id"
+    )
+    return dict(rows)

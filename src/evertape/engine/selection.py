@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from datetime import date
 
-from evertape.datasets.universe import listing_key
+from evertape.datasets.universe import listing_id, listing_key
 from evertape.errors import UserError
 from evertape.formats.edgar import canonical_symbol, cik10
 from evertape.model.dataset import Asked
@@ -130,11 +130,19 @@ def listed(
     return found
 
 
-def listings_of(chosen: Sequence[Row], listings: Sequence[Row]) -> Mapping[str, str]:
-    """Keys and symbols of (symbol, CIK) rows, in the rank order of all listings."""
+def listings_of(
+    chosen: Sequence[Row], listings: Sequence[Row], traded: Mapping[int, float] | None = None
+) -> Mapping[str, str]:
+    """Keys and symbols of (symbol, CIK) rows, the most traded first, then in the rank order of all listings.
+
+    Args:
+        traded: by listing identifier what changed hands in the last session held, in the prices' currency.
+    """
     rank = {symbol: at for at, (symbol, _) in reversed(list(enumerate(listings)))}
-    ordered = sorted(chosen, key=lambda row: rank.get(row[0], len(rank)))
-    return {listing_key(symbol, int(cik)): symbol for symbol, cik in ordered}
+    ranked = sorted(chosen, key=lambda row: rank.get(row[0], len(rank)))
+    if traded:
+        ranked.sort(key=lambda row: -traded.get(listing_id(row[0], int(row[1])), 0.0))
+    return {listing_key(symbol, int(cik)): symbol for symbol, cik in ranked}
 
 
 def everybody(held: Sequence[str], listings: Sequence[Row], names: Mapping[int, str]) -> Mapping[str, str]:

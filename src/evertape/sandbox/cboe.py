@@ -10,7 +10,7 @@ import numpy as np
 
 from evertape.sandbox.contracts import Chain, published
 from evertape.sandbox.exchange import NEW_YORK, closes_at, sessions
-from evertape.sandbox.securities import Listing, last_traded
+from evertape.sandbox.securities import Listing, last_bars
 from evertape.sandbox.wire import Call, Reply, as_json, digest, draw
 from evertape.sandbox.world import World
 
@@ -100,8 +100,8 @@ class Cboe:
 
 
 def _quote(listing: Listing, today: int) -> dict[str, Any]:
-    number = last_traded(listing, today)
-    bars = listing.bars(max(listing.first, number - 1), number + 1)
+    bars = last_bars(listing, today)
+    number = int(bars.number[-1])
     opened, high, low, close = (float(c[-1]) / 100 for c in (bars.open, bars.high, bars.low, bars.close))
     ratio = listing.factor(number) / listing.factor(int(bars.number[0]))
     before = round(float(bars.close[0]) / 100 / ratio, 4)

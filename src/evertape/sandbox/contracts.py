@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from evertape.sandbox.exchange import closes_at, is_session, next_session, number_of, sessions
-from evertape.sandbox.securities import Floats, Listing, last_traded
+from evertape.sandbox.securities import Floats, Listing, last_bars
 
 RATE = 0.042
 """The yearly interest, continuously compounded. Dividends do not enter."""
@@ -183,11 +183,9 @@ def chain_of(listing: Listing, today: date, count: int) -> Chain:
     """The chain of `count` contracts at the end of the last session up to `today`."""
     number = number_of(today)
     day = sessions()[number]
-    last = last_traded(listing, number)
-    closes = listing.bars(last - 1, last + 1).close
-    spot, before = float(closes[-1]) / 100, float(closes[0]) / 100
-    if (split := next((s for s in listing.splits if s.number == last), None)) is not None:
-        before /= split.ratio
+    bars = last_bars(listing, number)
+    ratio = listing.factor(int(bars.number[-1])) / listing.factor(int(bars.number[0]))
+    spot, before = float(bars.close[-1]) / 100, float(bars.close[0]) / 100 / ratio
     layout = _layout(spot, count, day)
     draw = np.random.default_rng([listing.key, day.toordinal()])
     strikes = np.array([strike for _, row in layout for strike in row])

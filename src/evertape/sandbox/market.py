@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import threading
 from collections import Counter, OrderedDict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from typing import Any
@@ -16,6 +16,7 @@ from evertape.sandbox import archive, indexes, listings
 from evertape.sandbox.facts import FactsWriter
 from evertape.sandbox.fiscal import periods
 from evertape.sandbox.indexes import Row
+from evertape.sandbox.options import MOST_COMPANIES
 from evertape.sandbox.origin import GZIP, JSON, TEXT, Body
 from evertape.sandbox.profile import Profile, profile_of
 from evertape.sandbox.reported import Company, company_of
@@ -70,7 +71,7 @@ class Market:
         True while there are more: whoever asks for something else meanwhile need not wait for all of them.
         """
         with self._lock:
-            self._index(self.profiles[self._indexed : self._indexed + _PIECE])
+            self._by_quarter(_PIECE)
             return self._indexed < len(self.profiles)
 
     def companies(self) -> list[dict[str, Any]]:
@@ -161,15 +162,14 @@ class Market:
             return []
         return [f for f in company.filings if f.in_facts and f.filed > self._today - LAG]
 
-    def _by_quarter(self) -> dict[tuple[int, int], list[Row]]:
-        self._index(self.profiles[self._indexed :])
-        return self._rows
-
-    def _index(self, profiles: Sequence[Profile]) -> None:
+    def _by_quarter(self, piece: int = MOST_COMPANIES) -> dict[tuple[int, int], list[Row]]:
+        """The rows of all companies, or of `piece` more than before."""
+        profiles = self.profiles[self._indexed : self._indexed + piece]
         for profile in profiles:
             for filing in _filings(profile, self._today):
                 self._rows.setdefault(indexes.quarter_of(filing.filed), []).append(Row(profile, filing))
         self._indexed += len(profiles)
+        return self._rows
 
     def _full_index(self, year: int, quarter: int, kind: str, *, zipped: bool) -> Body | None:
         if date(year, 3 * quarter - 2, 1) > self._today or year < 1994:

@@ -67,9 +67,9 @@ class Polygon:
         given = call.headers.get("authorization", "")
         key = call.query.get("apiKey") or given.removeprefix("Bearer ").strip()
         if len(key) < _SHORTEST_KEY or key.startswith("bad"):
-            return self._said(call, 401, status="ERROR", error="Unknown API Key")
+            return _said(call, 401, status="ERROR", error="Unknown API Key")
         if key.startswith("free") and call.path.startswith("v3/snapshot"):
-            return self._said(call, 403, status="NOT_AUTHORIZED", message=_NOT_ENTITLED)
+            return _said(call, 403, status="NOT_AUTHORIZED", message=_NOT_ENTITLED)
         return None
 
     def answer(self, call: Call) -> Reply:
@@ -96,35 +96,22 @@ class Polygon:
 
     def refuse(self, call: Call, seconds: int) -> Reply:
         """429 as JSON, without Retry-After."""
-        return self._said(call, 429, status="ERROR", error=_TOO_OFTEN)
-
-    def _said(self, call: Call, code: int, **told: str) -> Reply:
-        status = told.pop("status")
-        body = {"status": status, "request_id": digest(call.path, call.number)[:32], **told}
-        return as_json(body, status=code)
-
-    def _bars(self, call: Call, rows: Sequence[Any], ticker: str | None) -> Reply:
-        body: dict[str, Any] = {} if ticker is None else {"ticker": ticker}
-        body |= {"queryCount": len(rows), "resultsCount": len(rows), "adjusted": _adjusted(call)}
-        if rows:
-            body["results"] = rows
-        body |= {"status": "OK", "request_id": digest(call.path)[:32], "count": len(rows)}
-        return as_json(body, lasting=True)
+        return _said(call, 429, status="ERROR", error=_TOO_OFTEN)
 
     def _grouped(self, call: Call, day: str) -> Reply:
         try:
             asked = date.fromisoformat(day)
         except ValueError:
-            return self._said(call, 400, status="ERROR", error=f"Could not parse the date {day}")
+            return _said(call, 400, status="ERROR", error=f"Could not parse the date {day}")
         if asked < self._earliest():
             told = "Your plan doesn't include this data timeframe. Please upgrade your plan."
-            return self._said(call, 403, status="NOT_AUTHORIZED", message=told)
+            return _said(call, 403, status="NOT_AUTHORIZED", message=told)
         if not is_session(asked) or asked > self._world.today:
-            return self._bars(call, [], None)
+            return _bars(call, [], None)
         number, today = number_of(asked), self._world.number
         listings = [one for one in self._world.traded(self.name) if one.first <= number]
         naming = partial(self._world.name, self.name)
-        return self._bars(call, day_bars(listings, number, today, naming, adjusted=_adjusted(call)), None)
+        return _bars(call, day_bars(listings, number, today, naming, adjusted=_adjusted(call)), None)
 
     def _earliest(self) -> date:
         today = self._world.today
@@ -134,17 +121,19 @@ class Polygon:
         ticker, multiplier, timespan = found[1], found[2], found[3]
         listing = self._world.find(self.name, ticker)
         if (multiplier, timespan) != ("1", "day"):
-            return self._said(call, 400, status="ERROR", error="this sandbox has bars of one day alone")
+            return _said(call, 400, status="ERROR", error="this sandbox has bars of one day alone")
         low, high = (_day(found[place]) for place in (4, 5))
         if listing is None or low is None or high is None:
-            return self._bars(call, [], ticker)
+            return _bars(call, [], ticker)
         # Too early a start is cut off without a word.
         first = number_of(max(low, self._earliest()) - timedelta(days=1)) + 1
         stop = min(number_of(high), self._world.number) + 1
         rows = listing_bars(listing, (first, stop), self._world.number, adjusted=_adjusted(call))
         if call.query.get("sort") == "desc":
             rows.reverse()
-        return self._bars(call, rows[: call.whole("limit", 5000, 50000)], ticker)
+        start, limit = _cursor(call), call.whole("limit", 5000, 50000)
+        more = _next(call, start + limit) if start + limit < len(rows) else None
+        return _bars(call, rows[start : start + limit], ticker, more)
 
     def _previous(self, call: Call, ticker: str) -> Reply:
         listing = self._world.find(self.name, ticker)
@@ -153,14 +142,14 @@ class Polygon:
         last = rows[-1:]
         for row in last:
             row.T = ticker
-        return self._bars(call, last, ticker)
+        return _bars(call, last, ticker)
 
     def _actions(self, call: Call, rows_of: Callable[..., list[dict[str, Any]]], when: str) -> Reply:
         asked = sorted((k, v) for k, v in call.query.items() if k not in ("apiKey", "limit", "cursor"))
         key, traded = (call.path, asked, self._world.today), self._world.traded(self.name)
         if self._actions_held[0] != key or self._actions_held[1] is not traded:
             self._actions_held = (key, traded, self._all_actions(call, rows_of, when))
-        return self._paged(call, self._actions_held[2], call.whole("limit", 10, 1000))
+        return _paged(call, self._actions_held[2], call.whole("limit", 10, 1000))
 
     def _all_actions(
         self, call: Call, rows_of: Callable[..., list[dict[str, Any]]], when: str
@@ -189,7 +178,7 @@ class Polygon:
         rows = [ticker_row(one, self._world.name(self.name, one), day) for one in listings if active]
         rows = [row for row in rows if _passes(call, row, ("ticker", "cik"))]
         rows.sort(key=lambda row: str(row["ticker"]), reverse=call.query.get("order") == "desc")
-        return self._paged(call, rows, call.whole("limit", 100, 1000), counted=True)
+        return _paged(call, rows, call.whole("limit", 100, 1000), counted=True)
 
     def _options(self, call: Call, ticker: str) -> Reply:
         listing = self._world.find(self.name, ticker)
@@ -198,31 +187,13 @@ class Polygon:
         filters = ("expiration_date", "strike_price", "contract_type")
         if any(name.partition(".")[0] in filters for name in call.query):
             rows = [row for row in rows if _passes(call, msgspec.structs.asdict(row.details), filters)]
-        return self._paged(call, rows, call.whole("limit", 10, 250))
+        return _paged(call, rows, call.whole("limit", 10, 250))
 
     def _rows(self, chain: Chain, ticker: str) -> list[Snapshot]:
         """All of a chain, kept for its next page."""
         if self._snapshots[0] is not chain:
             self._snapshots = (chain, option_rows(chain, ticker))
         return self._snapshots[1]
-
-    def _paged(self, call: Call, rows: Sequence[Any], limit: int, *, counted: bool = False) -> Reply:
-        """One page. The next one's address holds everything but the key."""
-        start = _cursor(call)
-        page = rows[start : start + limit]
-        body: dict[str, Any] = {
-            "results": page,
-            "status": "OK",
-            "request_id": digest(call.path, start)[:32],
-        }
-        if counted:
-            body["count"] = len(page)
-        if start + limit < len(rows):
-            kept = {k: v for k, v in call.query.items() if k not in ("apiKey", "cursor")}
-            place = base64.urlsafe_b64encode(f"at={start + limit}".encode()).decode().rstrip("=")
-            query = urlencode({**kept, "cursor": place})
-            body["next_url"] = f"https://{call.host}/{call.path}?{query}"
-        return as_json(body, lasting=True)
 
 
 def _adjusted(call: Call) -> bool:
@@ -260,3 +231,42 @@ def _passes(call: Call, row: dict[str, Any], names: tuple[str, ...]) -> bool:
             if value is None or not fits(value, wanted):
                 return False
     return True
+
+
+def _said(call: Call, code: int, **told: str) -> Reply:
+    status = told.pop("status")
+    body = {"status": status, "request_id": digest(call.path, call.number)[:32], **told}
+    return as_json(body, status=code)
+
+
+def _bars(call: Call, rows: Sequence[Any], ticker: str | None, more: str | None = None) -> Reply:
+    body: dict[str, Any] = {} if ticker is None else {"ticker": ticker}
+    body |= {"queryCount": len(rows), "resultsCount": len(rows), "adjusted": _adjusted(call)}
+    if rows:
+        body["results"] = rows
+    body |= {"status": "OK", "request_id": digest(call.path)[:32], "count": len(rows)}
+    body |= {} if more is None else {"next_url": more}
+    return as_json(body, lasting=True)
+
+
+def _paged(call: Call, rows: Sequence[Any], limit: int, *, counted: bool = False) -> Reply:
+    """One page. The next one's address holds everything but the key."""
+    start = _cursor(call)
+    page = rows[start : start + limit]
+    body: dict[str, Any] = {
+        "results": page,
+        "status": "OK",
+        "request_id": digest(call.path, start)[:32],
+    }
+    if counted:
+        body["count"] = len(page)
+    if start + limit < len(rows):
+        body["next_url"] = _next(call, start + limit)
+    return as_json(body, lasting=True)
+
+
+def _next(call: Call, start: int) -> str:
+    """The address of the page that begins with row `start`, without the key."""
+    kept = {k: v for k, v in call.query.items() if k not in ("apiKey", "cursor")}
+    place = base64.urlsafe_b64encode(f"at={start}".encode()).decode().rstrip("=")
+    return f"https://{call.host}/{call.path}?{urlencode({**kept, 'cursor': place})}"

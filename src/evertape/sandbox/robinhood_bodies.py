@@ -10,7 +10,7 @@ import numpy as np
 
 from evertape.sandbox.contracts import Chain
 from evertape.sandbox.exchange import closes_at, sessions
-from evertape.sandbox.securities import Listing, last_traded
+from evertape.sandbox.securities import Listing, last_bars
 from evertape.sandbox.wire import digest
 from evertape.sandbox.world import World
 
@@ -86,8 +86,8 @@ def _time(seconds: int) -> str:
 
 def quote_row(listing: Listing, symbol: str, world: World) -> dict[str, Any]:
     """One quote at the end of today's session."""
-    number = last_traded(listing, world.number)
-    bars = listing.bars(max(listing.first, number - 1), number + 1)
+    bars = last_bars(listing, world.number)
+    number = int(bars.number[-1])
     price = float(bars.close[-1]) / 100
     before, previous = float(bars.close[0]) / 100, sessions()[int(bars.number[0])]
     ratio = listing.factor(number) / listing.factor(int(bars.number[0]))

@@ -24,22 +24,10 @@ _HOUR = 3600
 def quote_body(listing: Listing, symbol: str, today: int, fields: list[str]) -> dict[str, Any]:
     """One symbol of /quotes at the end of session `today`; `fields` of the answer, or all where empty."""
     row = quote_row(listing, today)
-    price, before = row["regularMarketPrice"], row["regularMarketPreviousClose"]
-    at, letter_name = row["regularMarketTime"] * 1000, _EXCHANGES[listing.exchange]
-    change, percent = round(price - before, 4), round(100 * (price / before - 1), 8)
+    exchange, name = _EXCHANGES[listing.exchange]
+    price, at = row["regularMarketPrice"], row["regularMarketTime"] * 1000
     parts: dict[str, dict[str, Any]] = {
-        "extended": {
-            "askPrice": 0.0,
-            "askSize": 0,
-            "bidPrice": 0.0,
-            "bidSize": 0,
-            "lastPrice": price,
-            "lastSize": 100,
-            "mark": 0.0,
-            "quoteTime": at,
-            "totalVolume": 0,
-            "tradeTime": at,
-        },
+        "extended": _extended(price, at),
         "fundamental": {
             "avg10DaysVolume": float(row["averageDailyVolume10Day"]),
             "avg1YearVolume": float(row["averageDailyVolume3Month"]),
@@ -51,41 +39,12 @@ def quote_body(listing: Listing, symbol: str, today: int, fields: list[str]) -> 
             "fundLeverageFactor": 0.0,
             "peRatio": 20.0,
         },
-        "quote": {
-            "52WeekHigh": row["fiftyTwoWeekHigh"],
-            "52WeekLow": row["fiftyTwoWeekLow"],
-            "askMICId": "ARCX",
-            "askPrice": row["ask"],
-            "askSize": 2,
-            "askTime": at,
-            "bidMICId": "ARCX",
-            "bidPrice": row["bid"],
-            "bidSize": 3,
-            "bidTime": at,
-            "closePrice": before,
-            "highPrice": row["regularMarketDayHigh"],
-            "lastMICId": "XADF",
-            "lastPrice": price,
-            "lastSize": 100,
-            "lowPrice": row["regularMarketDayLow"],
-            "mark": price,
-            "markChange": change,
-            "markPercentChange": percent,
-            "netChange": change,
-            "netPercentChange": percent,
-            "openPrice": row["regularMarketOpen"],
-            "postMarketChange": 0.0,
-            "postMarketPercentChange": 0.0,
-            "quoteTime": at,
-            "securityStatus": "Normal",
-            "totalVolume": row["regularMarketVolume"],
-            "tradeTime": at,
-        },
+        "quote": _quote(row),
         "reference": {
             "cusip": digest("cusip", listing.symbol)[:9].upper(),
             "description": listing.name,
-            "exchange": letter_name[0],
-            "exchangeName": letter_name[1],
+            "exchange": exchange,
+            "exchangeName": name,
             "isHardToBorrow": False,
             "isShortable": True,
             "htbRate": 0.0,
@@ -93,8 +52,8 @@ def quote_body(listing: Listing, symbol: str, today: int, fields: list[str]) -> 
         "regular": {
             "regularMarketLastPrice": price,
             "regularMarketLastSize": 100,
-            "regularMarketNetChange": change,
-            "regularMarketPercentChange": percent,
+            "regularMarketNetChange": row["regularMarketChange"],
+            "regularMarketPercentChange": row["regularMarketChangePercent"],
             "regularMarketTradeTime": at,
         },
     }
@@ -106,8 +65,58 @@ def quote_body(listing: Listing, symbol: str, today: int, fields: list[str]) -> 
         "ssid": 1_000_000_000 + listing.index,
         "symbol": symbol,
     }
-    wanted = [name for name in _FIELDS if not fields or name in fields or "all" in fields]
-    return head | {name: parts[name] for name in wanted}
+    wanted = [part for part in _FIELDS if not fields or part in fields or "all" in fields]
+    return head | {part: parts[part] for part in wanted}
+
+
+def _extended(price: float, at: int) -> dict[str, Any]:
+    return {
+        "askPrice": 0.0,
+        "askSize": 0,
+        "bidPrice": 0.0,
+        "bidSize": 0,
+        "lastPrice": price,
+        "lastSize": 100,
+        "mark": 0.0,
+        "quoteTime": at,
+        "totalVolume": 0,
+        "tradeTime": at,
+    }
+
+
+def _quote(row: dict[str, Any]) -> dict[str, Any]:
+    price, at = row["regularMarketPrice"], row["regularMarketTime"] * 1000
+    change, percent = row["regularMarketChange"], row["regularMarketChangePercent"]
+    return {
+        "52WeekHigh": row["fiftyTwoWeekHigh"],
+        "52WeekLow": row["fiftyTwoWeekLow"],
+        "askMICId": "ARCX",
+        "askPrice": row["ask"],
+        "askSize": 2,
+        "askTime": at,
+        "bidMICId": "ARCX",
+        "bidPrice": row["bid"],
+        "bidSize": 3,
+        "bidTime": at,
+        "closePrice": row["regularMarketPreviousClose"],
+        "highPrice": row["regularMarketDayHigh"],
+        "lastMICId": "XADF",
+        "lastPrice": price,
+        "lastSize": 100,
+        "lowPrice": row["regularMarketDayLow"],
+        "mark": price,
+        "markChange": change,
+        "markPercentChange": percent,
+        "netChange": change,
+        "netPercentChange": percent,
+        "openPrice": row["regularMarketOpen"],
+        "postMarketChange": 0.0,
+        "postMarketPercentChange": 0.0,
+        "quoteTime": at,
+        "securityStatus": "Normal",
+        "totalVolume": row["regularMarketVolume"],
+        "tradeTime": at,
+    }
 
 
 def history_body(listing: Listing, symbol: str, span: tuple[int, int], today: int) -> dict[str, Any]:

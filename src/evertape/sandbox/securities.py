@@ -136,7 +136,7 @@ class Listing:
     def splits(self) -> tuple[Split, ...]:
         """Its splits of all times. Every 25th company splits each quarter, the others seldom."""
         if self.index % _RESTLESS_EVERY == _RESTLESS_AT:
-            return self._restless()
+            return _restless(self.index // _RESTLESS_EVERY)
         count = 0 if self.share(22) > 0.18 else 1 + (self.share(22) < 0.03)
         drawn: list[Split] = []
         for nth in range(count):
@@ -145,13 +145,6 @@ class Listing:
             if number > self.first and all(split.number != number for split in drawn):
                 drawn.append(Split(number, *ratio))
         return tuple(sorted(drawn, key=lambda split: split.number))
-
-    def _restless(self) -> tuple[Split, ...]:
-        # Spread over the days of a quarter, so that in a large market some split is always near.
-        turn = self.index // _RESTLESS_EVERY
-        months = [(y, m) for y in range(2021, 2036) for m in range(1, 13) if (m - 1) % 3 == turn % 3]
-        days = [date(y, m, 2 + turn * 5 % 25) for y, m in months]
-        return tuple(Split(number_from(day), *_RESTLESS[n % len(_RESTLESS)]) for n, day in enumerate(days))
 
     @cached_property
     def dividends(self) -> tuple[Dividend, ...]:
@@ -191,6 +184,13 @@ class Listing:
         """What prices of each session are divided by so that they compare with session `today`'s."""
         first = max(first, self.first)
         return np.asarray(self.factor(today) / self.factors(first, max(first, stop)))
+
+
+def _restless(turn: int) -> tuple[Split, ...]:
+    """A split each quarter, on other days for each `turn`: in a large market some split is always near."""
+    months = [(y, m) for y in range(2021, 2036) for m in range(1, 13) if (m - 1) % 3 == turn % 3]
+    days = [date(y, m, 2 + turn * 5 % 25) for y, m in months]
+    return tuple(Split(number_from(day), *_RESTLESS[n % len(_RESTLESS)]) for n, day in enumerate(days))
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,13 +264,23 @@ def day_of(listings: list[Listing], number: int) -> Bars:
     return _bars(_Shape.of(listings), np.array([number], dtype=np.int64), factor)
 
 
-def last_traded(listing: Listing, number: int) -> int:
-    """The last session up to `number` with a trade; `first` where there was none."""
+def last_bars(listing: Listing, today: int) -> Bars:
+    """The bars of the last two sessions up to `today` with a trade; one, where it is new."""
     if not listing.halts:
-        return number
-    bars = listing.bars(number - 60, number + 1)
-    traded = bars.number[~bars.halted]
-    return int(traded[-1]) if len(traded) else listing.first
+        return listing.bars(today - 1, today + 1)
+    bars = listing.bars(today - 60, today + 1)
+    kept = np.flatnonzero(~bars.halted)[-2:]
+    if not len(kept):
+        kept = np.arange(len(bars.number))[-1:]
+    return Bars(
+        number=bars.number[kept],
+        open=bars.open[kept],
+        high=bars.high[kept],
+        low=bars.low[kept],
+        close=bars.close[kept],
+        volume=bars.volume[kept],
+        halted=bars.halted[kept],
+    )
 
 
 def prices_truth(listing: Listing, today: date) -> dict[str, Any]:

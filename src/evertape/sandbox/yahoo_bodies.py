@@ -20,10 +20,28 @@ from evertape.sandbox.exchange import (
     sessions,
     utc_offset,
 )
-from evertape.sandbox.securities import Bars, Floats, Listing, last_traded
+from evertape.sandbox.securities import Bars, Floats, Listing, last_bars
 
 _VALID_RANGES = ["1d", "5d", "1mo", "3mo", "6mo", "1y", "2y", "5y", "10y", "ytd", "max"]
 _LIVE_AFTER = 3.6 * 3600
+_EQUITY = {
+    "language": "en-US",
+    "region": "US",
+    "quoteType": "EQUITY",
+    "typeDisp": "Equity",
+    "quoteSourceName": "Delayed Quote",
+    "triggerable": True,
+    "customPriceAlertConfidence": "HIGH",
+    "market": "us_market",
+    "esgPopulated": False,
+    "corporateActions": [],
+    "sourceInterval": 15,
+    "exchangeDataDelayedBy": 0,
+    "hasPrePostMarketData": True,
+    "priceHint": 2,
+    "tradeable": False,
+    "cryptoTradeable": False,
+}
 _PLACES = {"Nasdaq": ("NMS", "NasdaqGS"), "NYSE": ("NYQ", "NYSE")}
 
 
@@ -176,27 +194,16 @@ def spark_row(listing: Listing, span: Span, given: str) -> dict[str, Any]:
 
 def quote_row(listing: Listing, today: int) -> dict[str, Any]:
     """A flat quote at the end of session `today`."""
-    number = last_traded(listing, today)
-    year = listing.bars(today - 251, today + 1)
-    ratios = listing.ratios(today - 251, today + 1, today)
-    high, low = float((year.high / ratios).max()) / 100, float((year.low / ratios).min()) / 100
-    closes = year.close / ratios / 100
-    volumes = year.volume * ratios
-    bar = listing.bars(max(listing.first, number - 1), number + 1)
-    price, before = float(bar.close[-1]) / 100, float(closes[-2] if len(closes) > 1 else closes[-1])
+    bar = last_bars(listing, today)
+    number = int(bar.number[-1])
+    ratio = listing.factor(number) / listing.factor(int(bar.number[0]))
+    price, before = float(bar.close[-1]) / 100, float(bar.close[0]) / 100 / ratio
     day_high, day_low, opened = (float(column[-1]) / 100 for column in (bar.high, bar.low, bar.open))
     day = sessions()[number]
     place, full = _PLACES[listing.exchange]
-    fifty, two_hundred = float(closes[-50:].mean()), float(closes[-200:].mean())
     shares = 20_000_000 + int(listing.share(54) * 3e9)
     return {
-        "language": "en-US",
-        "region": "US",
-        "quoteType": "EQUITY",
-        "typeDisp": "Equity",
-        "quoteSourceName": "Delayed Quote",
-        "triggerable": True,
-        "customPriceAlertConfidence": "HIGH",
+        **_EQUITY,
         "shortName": listing.name[:31],
         "longName": listing.name,
         "marketState": "CLOSED",
@@ -208,9 +215,6 @@ def quote_row(listing: Listing, today: int) -> dict[str, Any]:
         "exchangeTimezoneName": "America/New_York",
         "exchangeTimezoneShortName": "EDT" if utc_offset(day) == -14400 else "EST",
         "gmtOffSetMilliseconds": utc_offset(day) * 1000,
-        "market": "us_market",
-        "esgPopulated": False,
-        "corporateActions": [],
         "regularMarketTime": closes_at(day) + 1,
         "regularMarketChange": round(price - before, 4),
         "regularMarketDayHigh": day_high,
@@ -225,23 +229,28 @@ def quote_row(listing: Listing, today: int) -> dict[str, Any]:
         "fullExchangeName": full,
         "financialCurrency": "USD",
         "regularMarketOpen": opened,
+        **_year(listing, today),
+        "sharesOutstanding": shares,
+        "marketCap": int(shares * price),
+        "firstTradeDateMilliseconds": opens_at(sessions()[listing.first]) * 1000,
+        "symbol": listing.symbol,
+    }
+
+
+def _year(listing: Listing, today: int) -> dict[str, Any]:
+    """What a quote says of the last 252 sessions."""
+    bars = listing.bars(today - 251, today + 1)
+    ratios = listing.ratios(today - 251, today + 1, today)
+    high, low = float((bars.high / ratios).max()) / 100, float((bars.low / ratios).min()) / 100
+    closes, volumes = bars.close / ratios / 100, bars.volume * ratios
+    return {
         "averageDailyVolume3Month": int(volumes[-63:].mean()),
         "averageDailyVolume10Day": int(volumes[-10:].mean()),
         "fiftyTwoWeekRange": f"{low:.2f} - {high:.2f}",
         "fiftyTwoWeekLow": round(low, 4),
         "fiftyTwoWeekHigh": round(high, 4),
-        "sharesOutstanding": shares,
-        "fiftyDayAverage": round(fifty, 4),
-        "twoHundredDayAverage": round(two_hundred, 4),
-        "marketCap": int(shares * price),
-        "sourceInterval": 15,
-        "exchangeDataDelayedBy": 0,
-        "hasPrePostMarketData": True,
-        "firstTradeDateMilliseconds": opens_at(sessions()[listing.first]) * 1000,
-        "priceHint": 2,
-        "tradeable": False,
-        "cryptoTradeable": False,
-        "symbol": listing.symbol,
+        "fiftyDayAverage": round(float(closes[-50:].mean()), 4),
+        "twoHundredDayAverage": round(float(closes[-200:].mean()), 4),
     }
 
 

@@ -15,6 +15,7 @@ from evertape.formats.xbrl.facts import (
     FoldedFact,
     MalformedFacts,
     fold,
+    is_rounded,
     unfold,
 )
 from evertape.formats.xbrl.index import Reading
@@ -34,6 +35,7 @@ __all__ = [
     "Statements",
     "decode",
     "fold",
+    "is_rounded",
     "standardize",
     "standardize_series",
     "unfold",

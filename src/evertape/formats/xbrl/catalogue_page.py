@@ -42,6 +42,11 @@ page anew (`python -m evertape.formats.xbrl.catalogue_page > docs/concepts.md`),
   *on the sheet*: a tag that only annual reports have comes from a note, and does not count where the
   company reports quarters; of a flow, it counts after the formulas. *restated alone*: a later filing may
   restate it without the day's total assets, which other lines of a balance sheet need.
+- The latest value that a filing tells of a period counts. A later one that but writes it in thousands,
+  tenths of millions or millions restates nothing: the precise value stays, with the filing that told it.
+- A fourth quarter is the year less nine months; less the three quarters, where these are the nine months
+  but for two of the last digit, which is rounding: then the four add up to the year.
+- A tag that gives a year gives its quarters too, where others do not add up to it. Not so where *largest*.
 - Figures of one period that contradict each other are settled by what one filing told together: total
   liabilities by assets and equity, gross profit by revenue and cost, the sections by the change in cash.
 - A line without industries exists in all of them. A company's industry is what the tags it uses show, and

@@ -12,7 +12,7 @@ from typing import TypeAlias
 
 import msgspec
 
-from evertape.formats.xbrl.facts import FoldedFact, Series
+from evertape.formats.xbrl.facts import FoldedFact, Series, is_rounded
 from evertape.formats.xbrl.index import Latest
 from evertape.formats.xbrl.periods import Span
 
@@ -20,6 +20,10 @@ BasisOf: TypeAlias = Callable[[int], object]
 """An accession's filing basis: the fiscal year that the filing itself is about."""
 ReportsOf: TypeAlias = Callable[[FoldedFact], Series]
 """All values that a fact's period had, in filing order, the one that counts among them."""
+
+
+_MOST_ROUNDED = 2e6
+"""Two of the largest last digit."""
 
 
 class Figure(msgspec.Struct, frozen=True, gc=False):
@@ -127,11 +131,33 @@ def last_quarter(alone: AnyFigure | None, derived: Figure) -> AnyFigure:
     """The fourth quarter's flow: year minus nine months, unless the quarter itself was reported.
 
     An annual report may give the quarter; a later restatement of the year leaves that as it was, so
-    what was filed later wins.
+    what was filed later wins. It may also give it rounded, where year and nine months are not.
     """
     if alone is None or last_filed(derived).filed > last_filed(alone).filed:
         return derived
+    if is_rounded(derived.value, alone.value):
+        return derived
     return alone
+
+
+def adding_up(derived: Figure, quarters: Sequence[AnyFigure]) -> Figure:
+    """The fourth quarter as the year less the three that were told, where these are its nine months.
+
+    Each figure that a filing tells is rounded by itself: three quarters and their nine months may be two
+    of the last digit apart. Only the quarters make four that add up to the year.
+    """
+    (_, year), (_, nine_months) = derived.terms
+    off = abs(nine_months.value - sum(q.value for q in quarters))
+    if not off or off > _MOST_ROUNDED or off > 2 * last_digit(nine_months.value):
+        return derived
+    if any(type(q) is Figure for q in quarters):
+        return derived
+    return combine([(1, year), *((-1, q) for q in quarters)])
+
+
+def last_digit(value: float) -> float:
+    """What the last digit of a value stands for, millions at most."""
+    return max((10.0**n for n in range(7) if value % 10**n == 0), default=1.0)
 
 
 def consolidated(figures: Sequence[AnyFigure]) -> AnyFigure:

@@ -8,6 +8,7 @@ from typing import TypeAlias, TypeVar
 from evertape.formats.xbrl.cells import (
     AnyFigure,
     Figure,
+    adding_up,
     combine,
     is_rounding,
     last_quarter,
@@ -24,6 +25,9 @@ Cells: TypeAlias = dict[int, AnyFigure]
 """By period number (flows), or by the day a period ends (balance sheets)."""
 Signed: TypeAlias = tuple[int, Latest]
 """A tag's sign and its facts."""
+
+_NONE = -1
+"""The number of a period that is none."""
 
 
 _Fact = TypeVar("_Fact")
@@ -67,7 +71,7 @@ class Durations:
         self._own = Slots((n, p.spans) for n, p in enumerate(periods))
         to_date = {n: p.to_date for n, p in enumerate(periods) if p.quarter}
         self._before: dict[int, int] = {}
-        self._earlier: dict[int, list[int | None]] = {}
+        self._earlier: dict[int, list[int]] = {}
         for n, p in enumerate(periods):
             if p.quarter > 1:
                 before = numbers.get((p.year.start, p.quarter - 1))
@@ -76,7 +80,7 @@ class Durations:
                     before = len(periods) + n
                     to_date[before] = p.before
                 self._before[n] = before
-                self._earlier[n] = [numbers.get((p.year.start, q)) for q in range(1, p.quarter)]
+                self._earlier[n] = [numbers.get((p.year.start, q), _NONE) for q in range(1, p.quarter)]
         self._spans = to_date
         self._to_date = Slots(to_date.items())
         ambiguous = {n for n, _ in self._to_date.others}
@@ -85,6 +89,11 @@ class Durations:
             for n, before in self._before.items()
         ]
         """Quarters after the first: the one before, whether it closes the year, whether dates are sure."""
+        self._years = [
+            (numbers[start, 0], [numbers[start, q] for q in (1, 2, 3, 4)])
+            for start, quarter in numbers
+            if quarter == 0 and all((start, q) in numbers for q in (1, 2, 3, 4))
+        ]
         self._totals: dict[int, dict[int, FoldedFact]] = {}
 
     def alone(self, series: Latest) -> Cells:
@@ -110,14 +119,23 @@ class Durations:
         return cells
 
     def _subtract(self, series: Latest, cells: Cells) -> None:
-        """Add the quarters that are differences of figures to date."""
+        """Add the quarters that are differences of figures to date.
+
+        A quarter that is said to be as much as the year to its end, of which part was told before, is a
+        figure to date under a quarter's dates.
+        """
         to_date = self._totals[id(series)] = self._to_date.fill(series)
         revised = self._index.revised
         for n, before, closes, plain in self._steps:
             whole = to_date.get(n)
-            if whole is None or (n in cells and not closes):
+            if whole is None:
+                continue
+            doubted = n in cells and not closes
+            if doubted and cells[n].value != whole.value:
                 continue
             part = to_date.get(before)
+            if doubted and (part is None or not part.value):
+                continue
             figure: Figure | None = None
             if part is None:
                 if n not in cells and self._earlier[n][0] in cells:
@@ -127,12 +145,20 @@ class Durations:
             else:
                 spans = self._spans[n], self._spans[before]
                 figure = subtracted(series, *spans, self._index.reports, self._basis)
-            if figure is not None:
-                cells[n] = last_quarter(cells.get(n), figure)
+            if figure is None:
+                continue
+            if not closes:
+                cells[n] = figure
+                continue
+            if part is not None and type(third := cells.get(before)) is FoldedFact:
+                first, second = cells.get(self._earlier[n][0]), cells.get(self._earlier[n][1])
+                if first and second and first.value + second.value + third.value != part.value:
+                    figure = adding_up(figure, (first, second, third))
+            cells[n] = last_quarter(cells[n], figure) if n in cells else figure
 
     def _less_quarters(self, n: int, whole: FoldedFact, cells: Cells) -> Figure | None:
         """A quarter as the year to its end less the quarters before, where they are reported alone."""
-        parts = [cells.get(m) if m is not None else None for m in self._earlier[n]]
+        parts = [cells.get(m) for m in self._earlier[n]]
         known = [part for part in parts if part is not None]
         if len(known) < len(parts):
             return None
@@ -165,6 +191,23 @@ class Durations:
                         figure = minus(wholes[n], part)
                         cells[n] = figure if sign > 0 else combine([(-1, figure)])
 
+    def by_year(self, found: Sequence[Cells], cells: Cells) -> None:
+        """Let the tag that gives a year give its quarters, where others do not add up to it and it tells all.
+
+        Interim reports may tell a part of a line under a tag that is first in rank.
+        """
+        first, *others = found
+        for year, quarters in self._years:
+            whole = cells.get(year)
+            if whole is None or first.get(year) is whole:
+                continue
+            tag = next((each for each in others if each.get(year) is whole), first)
+            strange = [n for n in quarters if n not in tag or cells.get(n) is not tag[n]]
+            if not strange or any(n not in tag for n in strange):
+                continue
+            if not is_rounding(whole.value, sum(cells[n].value for n in quarters)):
+                cells.update({n: tag[n] for n in strange})
+
     def readings(self, n: int, tags: Sequence[Signed]) -> Iterator[AnyFigure]:
         """Everything the facts let a period's figure be: by tag in rank, the latest first."""
         period = self._periods[n]
@@ -184,7 +227,7 @@ class Durations:
     def _reports(self, series: Latest, spans: Sequence[Span]) -> Iterator[FoldedFact]:
         for span in spans:
             if span in series:
-                yield from reversed(self._index.reports(series[span]))
+                yield from reversed(self._index.readings(series[span]))
 
 
 def _is_periodic(figure: AnyFigure) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Sequence
 
 from evertape.formats.xbrl.cells import AnyFigure, last_filed
 from evertape.formats.xbrl.durations import Cells, Signed
+from evertape.formats.xbrl.facts import is_rounded
 from evertape.formats.xbrl.index import FactIndex, Latest
 from evertape.formats.xbrl.periods import INTERIM_FORMS, Period
 
@@ -42,7 +43,10 @@ class Faces:
             each, series = found[rank], tags[rank][1]
             kept = {}
             for n in each.keys() & cells.keys():
-                if each[n].value != cells[n].value and not self._is_on_face(series, each[n]):
+                first, other = each[n].value, cells[n].value
+                if first == other or is_rounded(first, other):
+                    continue
+                if not self._is_on_face(series, each[n]):
                     by = next(tags[r][1] for r in range(rank + 1, len(tags)) if found[r].get(n) is cells[n])
                     if self._is_on_face(by, cells[n]):
                         kept[n] = cells[n]

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
+from itertools import pairwise
 from typing import TypeAlias
 
 import msgspec
@@ -20,6 +21,10 @@ Key: TypeAlias = tuple[str, str, str]
 """(taxonomy, tag, unit)."""
 
 EPOCH = date(1970, 1, 1).toordinal()
+_COARSER = ((1e3, 1e3), (1e5, 1e5), (1e6, 1e5))
+"""Units that later reports round to, and for each what an unrounded value is no multiple of: who writes
+tenths of millions writes every tenth value in whole millions by chance."""
+_FINEST, _COARSEST = _COARSER[0][0], _COARSER[-1][0]
 _ACCESSION = re.compile(r"\d{10}-\d{2}-\d{6}", re.ASCII)
 
 
@@ -140,6 +145,47 @@ def closed(end: int, start: int | None, reports: list[tuple[Reporter, float]]) -
             origin, value, repeats = again, said, []
     folded.append(FoldedFact(end, start, value, *origin, tuple(repeats)))
     return folded
+
+
+def is_rounded(value: float, later: float) -> bool:
+    """Whether a later value is an earlier one written in a coarser unit, which restates nothing.
+
+    That is so where the later value is a multiple of the unit, the earlier one is none, and they are half a
+    unit apart at most; a unit, where the later one has three digits of it or more: filers round up and down
+    until their sums are right. A value per share is far below the smallest unit.
+    """
+    if later % _FINEST:
+        return False
+    off, size = abs(later - value), abs(later)
+    if off >= _COARSEST:
+        return False
+    for unit, finer in _COARSER:
+        if later % unit == 0 and value % finer != 0:
+            if off <= unit / 2 and size >= 10 * unit:
+                return True
+            if off < unit and size >= 100 * unit:
+                return True
+    return False
+
+
+def without_rounded(values: Series) -> Series:
+    """The values that one period had, in filing order; what only rounds the one before it repeats it."""
+    for one, other in pairwise(values):
+        if is_rounded(one.value, other.value):
+            break
+    else:
+        return values
+    kept = values[:1]
+    for f in values[1:]:
+        last = kept[-1]
+        if f.value == last.value or is_rounded(last.value, f.value):
+            repeats = (*last.repeats, f.accession, *f.repeats)
+            kept[-1] = FoldedFact(
+                last.end, last.start, last.value, last.filed, last.accession, last.form, repeats, last.absent
+            )
+        else:
+            kept.append(f)
+    return kept
 
 
 def refold(facts: Series) -> Series:

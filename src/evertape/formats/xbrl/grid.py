@@ -129,6 +129,8 @@ class Grid:
         if line.kind != "flow":
             return merged(found)
         cells = _consolidated(found) if line.whole else self._faces.by_rank(tags, found)
+        if not line.whole:
+            self._durations.by_year(found, cells)
         self._durations.across(tags, cells)
         return cells
 
@@ -180,7 +182,7 @@ class Grid:
             for line in HELD
             for _, series in self._tags(line, self._currency_at[day])
             if (None, day) in series
-            for fact in reversed(self.index.reports(series[None, day]))
+            for fact in reversed(self.index.readings(series[None, day]))
         ]
 
 

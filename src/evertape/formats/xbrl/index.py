@@ -9,7 +9,7 @@ from itertools import chain
 from typing import Literal, TypeAlias
 
 from evertape.formats.xbrl.concepts import FISCAL_YEAR, RESTATED_ALONE
-from evertape.formats.xbrl.facts import Facts, Filed, FoldedFact, Key, Series
+from evertape.formats.xbrl.facts import Facts, Filed, FoldedFact, Key, Series, without_rounded
 from evertape.formats.xbrl.periods import FEW, INTERIM_FORMS, PERIODIC_FORMS, SLIP, Period, Span
 
 Reading = Literal["latest", "first"]
@@ -31,12 +31,14 @@ class FactIndex:
     """Facts of one company, known on one day.
 
     Attributes:
-        series: by key and dates, the value that counts. Forms other than the periodic ones (8-K, 6-K)
+        series: by key and dates, the value that counts; one that but rounds the one before it counts as
+            that one told again. Forms other than the periodic ones (8-K, 6-K)
             speak only where no periodic form does. What a balance sheet says is restated only by filings
             that say the day's total assets too, and by amendments: a statement of changes in equity
             that begins on the day is no balance sheet.
         revised: by the id of a fact in `series`, all values that its period had, in filing order; only
-            where there are several.
+            where there are several. A value that but rounds the one before it is none.
+        rounded: the same with such values; only where there are some.
         filings: by accession, its form and how many facts it has of each duration.
         focus: (period end, fiscal year, form) of each filing's cover.
         first: whether the value reported first counts.
@@ -48,6 +50,7 @@ class FactIndex:
     ) -> None:
         self.series: dict[Key, Latest] = {}
         self.revised: dict[int, Series] = {}
+        self.rounded: dict[int, Series] = {}
         self.focus: list[tuple[int, int, str]] = []
         self.unperiodic: set[int] = set()
         self._filed = filed
@@ -87,9 +90,12 @@ class FactIndex:
                 else:
                     if span[0] is None and key[1] not in RESTATED_ALONE:
                         values = self._of_sheets(span[1], values)  # noqa: PLW2901
-                        latest[span] = values[-1]
-                    if len(values) > 1:
-                        self.revised[id(values[-1])] = values
+                    kept = without_rounded(values)
+                    latest[span] = kept[-1]
+                    if len(kept) < len(values):
+                        self.rounded[id(kept[-1])] = values
+                    if len(kept) > 1:
+                        self.revised[id(kept[-1])] = kept
         self.series[key] = latest
         if others:
             self.unperiodic.add(id(latest))
@@ -148,11 +154,15 @@ class FactIndex:
         """All values that the fact's period had, in filing order."""
         return self.revised.get(id(fact)) or [fact]
 
+    def readings(self, fact: FoldedFact) -> Series:
+        """The same, and what later filings rounded."""
+        return self.rounded.get(id(fact)) or self.reports(fact)
+
     def key_of(self, fact: FoldedFact) -> Key:
         """The taxonomy, tag and unit of a fact of this index."""
         if self._key_of is None:
             self._key_of = {id(f): key for key, latest in self.series.items() for f in latest.values()}
-            for last, values in self.revised.items():
+            for last, values in chain(self.revised.items(), self.rounded.items()):
                 self._key_of.update((id(f), self._key_of[last]) for f in values)
             self._key_of.update((id(f), key) for key, f in self._covers)
         return self._key_of[id(fact)]

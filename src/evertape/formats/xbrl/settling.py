@@ -10,9 +10,10 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import product
 from typing import TypeAlias
 
-from evertape.formats.xbrl.cells import AnyFigure, combine, is_rounding, last_filed, sources_of
+from evertape.formats.xbrl.cells import AnyFigure, combine, is_rounding, last_digit, last_filed, sources_of
 from evertape.formats.xbrl.concepts import LINES
 from evertape.formats.xbrl.durations import Cells
+from evertape.formats.xbrl.facts import is_rounded
 
 ReadingsOf: TypeAlias = Callable[[int, str], Sequence[AnyFigure]]
 """Everything that one of `FLOWS_SETTLED` may be in a period, by tag in rank, the latest first."""
@@ -58,12 +59,7 @@ def _last(figure: AnyFigure) -> int:
 def _is_off(*parts: float) -> bool:
     """Whether signed parts fail to add up to nothing by more than their rounding, each by itself."""
     off = abs(sum(parts))
-    return off >= 0.5 and off > min(_digit(part) for part in parts if part) * len(parts) / 2
-
-
-def _digit(value: float) -> float:
-    """What the last digit of a value stands for, millions at most."""
-    return max((10.0**n for n in range(7) if value % 10**n == 0), default=1.0)
+    return off >= 0.5 and off > min(last_digit(part) for part in parts if part) * len(parts) / 2
 
 
 def _told_by(*figures: AnyFigure) -> set[int]:
@@ -76,7 +72,8 @@ def settle_sheets(sheets: dict[str, Cells]) -> None:
     """Liabilities as the difference, on the latest filing that tells assets and equity but not them.
 
     Selected figures of later annual reports restate assets and equity of a day without liabilities; the
-    liabilities of the first balance sheet belong to neither.
+    liabilities of the first balance sheet belong to neither. Liabilities that only a later report tells,
+    rounded, are the difference of what was told unrounded.
     """
     assets, liabilities = sheets.get("total_assets", {}), sheets.get("total_liabilities", {})
     with_minority, parents = sheets.get("equity_with_minority", {}), sheets.get("total_equity", {})
@@ -93,8 +90,9 @@ def settle_sheets(sheets: dict[str, Cells]) -> None:
         less = [cells[n] for cells in (total, *others) if n in cells]
         if not _is_off(assets[n].value, -told.value, *(-figure.value for figure in less)):
             continue
+        rest = assets[n].value - sum(figure.value for figure in less)
         common = _told_by(assets[n], total[n])
-        if common and common.isdisjoint(_told_by(told)):
+        if is_rounded(rest, told.value) or (common and common.isdisjoint(_told_by(told))):
             liabilities[n] = combine([(1, assets[n]), *((-1, figure) for figure in less)])
 
 
