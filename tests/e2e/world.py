@@ -90,6 +90,11 @@ class World:
         """Let the sandbox count from zero."""
         urllib.request.urlopen(urllib.request.Request(f"{self.url}/_sandbox/reset", method="POST")).close()
 
+    def vendors(self, **settings: object) -> None:
+        """Change how the sandbox's vendors behave, by vendor or `all`."""
+        body = json.dumps(settings).encode()
+        urllib.request.urlopen(urllib.request.Request(f"{self.url}/_sandbox/vendors", data=body)).close()
+
 
 LEDGER = {
     "sync_jobs",

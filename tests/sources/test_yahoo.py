@@ -123,6 +123,13 @@ def test_without_the_cookie_there_is_no_session(text: str) -> None:
         yahoo.login(cookie(text))
 
 
+@pytest.mark.parametrize(("status", "error"), [(429, Throttled), (502, Transient), (503, Transient)])
+def test_a_yahoo_that_is_busy_or_down_is_not_one_that_refuses(status: int, error: type[Exception]) -> None:
+    with pytest.raises(error):
+        yahoo.login(cookie("", status))
+    assert step(cookie(status=status)).state
+
+
 @pytest.mark.parametrize(
     ("status", "body", "error"),
     [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -71,7 +72,16 @@ def login(name: str) -> int:
 
 
 def _answer(question: Question) -> str:
-    return str(click.prompt(question.prompt, hide_input=question.secret, err=True))
+    """What a person types; without a terminal the next line that is piped in. Raises UserError for none."""
+    from evertape.errors import UserError
+
+    if sys.stdin is not None and sys.stdin.isatty():
+        return str(click.prompt(question.prompt, hide_input=question.secret, err=True))
+    click.echo(f"{question.prompt}:", err=True)
+    told = "" if sys.stdin is None else sys.stdin.readline().strip()
+    if not told:
+        raise UserError("the login asks a person and nothing is typed in; run it in a terminal")
+    return told
 
 
 @providers.command()

@@ -85,8 +85,7 @@ def _instant(seconds: float) -> datetime:
 def _credentials(source: Source, given: Mapping[str, str], kept: Mapping[str, str], now: datetime) -> str:
     """What of its credentials is there; of a login that a person must renew, until when it holds."""
     if source.credentials and not source.has_credentials(given):
-        names = (" and " if source.all_of else " or ").join(source.credentials)
-        return f"missing: {names}"
+        return f"missing: {source.credential_names}"
     until = kept.get("person_by")
     if until is None:
         needs_person = source.login is not None and bool(source.credentials)
@@ -124,18 +123,15 @@ class Tested:
 async def tested(db: Database, name: str | None, symbol: str | None) -> list[Tested]:
     """Ask the feeds of a source (of all, where none is named) for one listing; nothing is kept.
 
+    Every call is sent once: what a source says now is the answer. Where no listing is held yet the symbol
+    is taken as it is.
+
     Raises:
         UserError: an unknown ticker, or none is named and none is held.
     """
-    held = db.survey.listings()
-    if symbol is None and not held:
-        raise UserError("no listing is held yet; name one with --symbol, after: evertape refresh universe")
-    chosen = held[0][0] if symbol is None else symbol
-    cik, _ = db.company(chosen)
-    ident = listed([chosen], held, {cik: chosen})
-    listing = next(iter(ident), listing_key(canonical_symbol(chosen), int(cik)))
+    listing = _listing(db, symbol)
     today = sessions.last_closed(db.clock.now())
-    transport = db.workshop.transport()
+    transport = db.workshop.transport(retries=0)
     try:
         return [
             await _asked(db, transport, feed, listing, Span(today, today))
@@ -144,6 +140,19 @@ async def tested(db: Database, name: str | None, symbol: str | None) -> list[Tes
         ]
     finally:
         await transport.close()
+
+
+def _listing(db: Database, symbol: str | None) -> str:
+    """The key of the listing that is meant; of the first held where none is named."""
+    held = db.survey.listings()
+    if not held:
+        if symbol is None:
+            raise UserError("no listing is held yet; name one with --symbol")
+        return listing_key(canonical_symbol(symbol), 0)
+    chosen = held[0][0] if symbol is None else symbol
+    cik, _ = db.company(chosen)
+    ident = listed([chosen], held, {cik: chosen})
+    return next(iter(ident), listing_key(canonical_symbol(chosen), int(cik)))
 
 
 async def _asked(db: Database, transport: Transport, feed: Feed, key: str, day: Span) -> Tested:
@@ -163,8 +172,8 @@ async def _asked(db: Database, transport: Transport, feed: Feed, key: str, day: 
                 rows += sum(batch.count for batch in page.batches)
                 notes += page.notes
                 calls.extend(replace(call, patient=False, archive=False) for call in page.calls)
+        said = "; ".join(notes) or ("answers" if rows else "answers, and has nothing")
     except SourceError as error:
-        return Tested(feed=feed.name, right=False, said=f"{error.kind}: {error}", requests=requests)
-    said = "; ".join(notes) or ("answers" if rows else "answers, and has nothing")
+        said, rows, requests = f"{error.kind}: {error}", 0, requests + error.requests
     seconds = round(db.clock.instant() - began, 3)
     return Tested(feed=feed.name, right=rows > 0, said=said, rows=rows, requests=requests, seconds=seconds)

@@ -40,13 +40,23 @@ def sources(catalog: Catalog, settings: Settings) -> dict[str, Source]:
 
 
 def stack(
-    settings: Settings, found: Mapping[str, Source], limits: Mapping[str, int], clock: Clock, emit: Emit
+    settings: Settings,
+    found: Mapping[str, Source],
+    limits: Mapping[str, int],
+    clock: Clock,
+    emit: Emit,
+    retries: int | None = None,
 ) -> Transport:
-    """What calls are sent through. Raises UserError where a day is pretended and nothing is re-routed."""
+    """What calls are sent through. Raises UserError where a day is pretended and nothing is re-routed.
+
+    Args:
+        retries: how often a call that failed is sent again, where that is not as usual.
+    """
     from evertape.net import stack
 
+    options = net_options(settings, limits)
     return stack.build(
-        net_options(settings, limits),
+        options if retries is None else dataclasses.replace(options, retries=retries),
         sources=found,
         credentials=settings.current_credentials,
         clock=clock,
@@ -61,15 +71,23 @@ async def log_in(
     clock: Clock,
     answer: Callable[[Question], str] | None,
 ) -> Session:
-    """Get a session from a source, asking a person with `answer` where it must. Raises Denied."""
+    """Get a session from a source, asking a person with `answer` where it must.
+
+    Raises:
+        UserError: a credential that the login begins with is not set.
+        Denied: the source refuses.
+    """
     from evertape.net import stack
     from evertape.net.login import Keep, Logins
 
+    source = found[name]
+    if not source.has_credentials(settings.current_credentials()):
+        raise UserError(f"{source.credential_names} is not set; {source.credential_help}")
     options = net_options(settings, {})
     gate = stack.gated(options, sources=found, clock=clock)
     logins = Logins(gate, settings.current_credentials, clock, Keep(options.keep_path))
     try:
-        return await logins.log_in(found[name], answer)
+        return await logins.log_in(source, answer)
     finally:
         await gate.close()
 

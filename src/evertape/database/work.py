@@ -59,8 +59,8 @@ class Workshop:
         self._made: Any = None
         self._limits = limits
         self.sources = catalog.sources
-        self._stack: Callable[[], Transport] = lambda: wiring.stack(
-            settings, self.sources, limits, clock, self.on_event
+        self._stack: Callable[[int | None], Transport] = lambda retries: wiring.stack(
+            settings, self.sources, limits, clock, self.on_event, retries
         )
         self._runner: Runner | None = None
         self._interrupted = False
@@ -213,15 +213,15 @@ class Workshop:
                 self._made = None
         return report.job_report(self.find(job.id), self._store.items(job.id))
 
-    def transport(self) -> Transport:
-        """What calls are sent through; whoever asks for it closes it."""
-        return self._given if self._given is not None else self._stack()
+    def transport(self, retries: int | None = None) -> Transport:
+        """What calls are sent through, with so many retries; whoever asks for it closes it."""
+        return self._given if self._given is not None else self._stack(retries)
 
     def _transport(self) -> Any:
         if self._given is not None:
             return self._given
         if self._made is None:
-            self._made = self._stack()
+            self._made = self._stack(None)
         return self._made
 
 

@@ -76,11 +76,11 @@ def outcome(outcomes: Sequence[Outcome]) -> Outcome:
 
 
 def together(errors: Sequence[tuple[str, SourceError]], left: Sequence[Unit]) -> SourceError:
-    """The last of several feeds' errors, naming all of them."""
+    """The last of several feeds' errors, naming all of them, each once."""
     if not errors:
         return Unavailable(f"{len(left)} are left without an answer, and nobody else can be asked")
     _, last = errors[-1]
-    last.args = ("; ".join(f"{name}: {error}" for name, error in errors),)
+    last.args = ("; ".join(dict.fromkeys(f"{name}: {error}" for name, error in errors)),)
     return last
 
 

@@ -114,6 +114,11 @@ class Source:
     headers: Callable[[Mapping[str, str]], Mapping[str, str]] = field(default=lambda _: {})
     rate_setting: str | None = None
 
+    @property
+    def credential_names(self) -> str:
+        """What it needs, as a sentence names it: "A or B", "A and B"."""
+        return (" and " if self.all_of else " or ").join(self.credentials)
+
     def has_credentials(self, given: Mapping[str, str]) -> bool:
         """Whether what it needs is among the values given by environment name."""
         found = [bool(given.get(name)) for name in self.credentials]

@@ -35,6 +35,7 @@ FOREVER = 9_999_999_999
 """As the end of a chart: through the last bar that there is, whenever the call is sent."""
 _EXPIRATIONS = 17
 """Of a whole chain: the median of recorded ones."""
+_NO_SESSION = "Yahoo says: Too Many Requests, and hands out no session; try again in an hour"
 _A3 = re.compile(r"\bA3=[^;,\s]+")
 _CRUMB = re.compile(r"[\x21-\x3b\x3d-\x7e]{6,40}")
 
@@ -77,19 +78,23 @@ def login(state: LoginState) -> Step:
 
     Raises:
         Denied: no cookie is handed out.
-        Throttled, Transient: what came in place of the crumb is none.
+        Throttled, Transient: Yahoo cannot hand one out now, or what came in place of the crumb is none.
     """
     cookie = state.state.get("cookie", "")
     if cookie and state.reply is not None:
         crumb = state.reply.body.decode("utf-8", "replace").strip()
         if state.reply.status == 429:
-            raise Throttled("Yahoo says: Too Many Requests, and hands out no session; try again in an hour")
+            raise Throttled(_NO_SESSION)
         if state.reply.status != 200 or not _CRUMB.fullmatch(crumb):
             raise Transient(f"Yahoo sent no crumb (status {state.reply.status}); try again later")
         return Session(headers={"Cookie": cookie}, query={"crumb": crumb})
     if state.reply is None:
         return Send(call=Call(source="yahoo", feed="", url=_COOKIES, label="cookie"), headers=_AGENT)
     found = _A3.search(state.reply.headers.get("set-cookie", ""))
+    if found is None and state.reply.status == 429:
+        raise Throttled(_NO_SESSION)
+    if found is None and state.reply.status >= 500:
+        raise Transient(f"Yahoo answered {state.reply.status} and handed out no cookie; try again later")
     if found is None:
         raise Denied(
             "Yahoo handed out no cookie, and answers no options without; set POLYGON_API_KEY or the "

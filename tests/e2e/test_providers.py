@@ -1,0 +1,172 @@
+"""Sources and their keys as a person meets them: logging in, testing one, and no secret written down."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import json
+import subprocess
+from collections.abc import Callable, Iterator
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from evertape import catalog
+from evertape.clock import SystemClock, end_of_day
+from evertape.database import wiring
+from evertape.errors import Denied
+from evertape.model.call import Call
+from evertape.settings import KEYS, Settings
+from tests.e2e.world import World
+
+SECRETS = {
+    "POLYGON_API_KEY": "pK-hidden-polygon-7731",
+    "SCHWAB_APP_KEY": "sA-hidden-app-5529",
+    "SCHWAB_APP_SECRET": "sS-hidden-secret-9104",  # pragma: allowlist secret
+    "ROBINHOOD_USERNAME": "plain-hidden-user@example.org",
+    "ROBINHOOD_PASSWORD": "rP-hidden-pass-3318",  # pragma: allowlist secret
+}
+CODE = "C0.hidden-code-6402"
+PASTED = f"https://127.0.0.1:8182/?code={CODE}%40&session=hidden-session\n"
+ROUTINE = ("--scope", "all", "--yes", "--log-level", "debug")
+AGGREGATES = "https://api.polygon.io/v2/aggs/grouped/locale/us/market/stocks/2026-06-30?adjusted=false"
+
+
+@pytest.fixture
+def keyed(market: Callable[..., World]) -> World:
+    """A market, and keys for every source that takes some."""
+    world = market(12)
+    world.extra = {**SECRETS, "EVERTAPE_LIMITS": "polygon=1000/s"}
+    return world
+
+
+def log_in(world: World, name: str, typed: str = "") -> subprocess.CompletedProcess[str]:
+    """`providers login NAME` without a terminal, with this piped in."""
+    child = world.start("providers", "login", name, stdin=subprocess.PIPE)
+    out, err = child.communicate(typed, timeout=60)
+    return subprocess.CompletedProcess(child.args, child.returncode, out, err)
+
+
+def written(folder: Path) -> Iterator[tuple[Path, bytes]]:
+    """Every file below a folder, unpacked where it is packed."""
+    for path in folder.rglob("*"):
+        if path.is_file():
+            body = path.read_bytes()
+            yield path, gzip.decompress(body) if body[:2] == b"\x1f\x8b" else body
+
+
+def test_no_secret_is_written_or_said_but_where_sessions_are_kept(keyed: World) -> None:
+    said = [log_in(keyed, "robinhood"), log_in(keyed, "schwab", PASTED)]
+    assert [done.returncode for done in said] == [0, 0], said
+    for order in ("schwab,yahoo", "robinhood,polygon", "polygon,yahoo"):
+        keyed.extra["EVERTAPE_SOURCES"] = order
+        keyed.home = keyed.home.with_name(order)
+        said += [keyed.run("refresh", what, *ROUTINE) for what in ("prices", "options")]
+    symbol = keyed.sql("SELECT symbol FROM listings")[0][0]
+    said += [keyed.run("providers"), keyed.run("providers", "test", "--symbol", symbol)]
+    keyed.vendors(all={"refuses": 1.0})
+    said += [keyed.run("providers", "test", "--symbol", symbol)]
+    keyed.url = "http://127.0.0.1:9"
+    said += [keyed.run("providers", "test", "--symbol", symbol), log_in(keyed, "schwab", PASTED)]
+
+    sessions = keyed.home.parent / "state" / "sessions.json"
+    assert sessions.stat().st_mode & 0o777 == 0o600
+    kept = [value for source in json.loads(sessions.read_text()).values() for value in source.values()]
+    tokens = [value for value in kept if len(value) > 12 and not value.startswith("20")]
+    assert tokens
+    hidden = [*SECRETS.values(), CODE, "hidden", *tokens, "Bearer ", "I0.access.", "A3=d="]
+    looked = 0
+    for path, body in written(keyed.home.parent):
+        looked += 1
+        if path != sessions:
+            assert [secret for secret in hidden if secret.encode() in body] == [], path
+    assert looked > 10
+    for done in said:
+        # Schwab's login shows the address to open, of which the app's key is a part.
+        talk = (done.stdout + done.stderr).replace(f"client_id={SECRETS['SCHWAB_APP_KEY']}", "")
+        assert [secret for secret in hidden if secret in talk] == [], talk
+        assert "Traceback" not in talk
+
+
+def test_a_user_name_of_the_environment_is_a_credential(keyed: World) -> None:
+    shown = {row["source"]: row["credentials"] for row in keyed.json("providers")}
+    assert shown["robinhood"] == "set, not logged in: evertape providers login robinhood"
+    assert shown["polygon"] == "set"
+    assert log_in(keyed, "robinhood").returncode == 0
+
+
+@pytest.mark.parametrize("name", ["schwab", "robinhood"])
+def test_a_login_without_its_keys_names_them(market: Callable[..., World], name: str) -> None:
+    done = log_in(market(2), name, PASTED)
+    assert done.returncode == 2
+    assert f"evertape providers login {name}" in done.stderr
+    assert all(key in done.stderr for key in SECRETS if key.startswith(name.upper()))
+    assert "Traceback" not in done.stderr
+
+
+def test_a_login_that_nobody_answers_says_that_it_wants_a_person(keyed: World) -> None:
+    done = log_in(keyed, "schwab")
+    assert done.returncode == 2
+    assert "terminal" in done.stderr.splitlines()[-1]
+    assert "Warning" not in done.stderr
+    refused = log_in(keyed, "schwab", PASTED.replace("C0", "bad"))
+    assert refused.returncode == 2
+    assert "SCHWAB_APP_SECRET" in refused.stderr
+
+
+def test_a_source_is_tested_before_anything_is_held(keyed: World) -> None:
+    told = keyed.json("providers", "test", "schwab", "--symbol", "gaab", code=1)
+    assert all("providers login schwab" in each["said"] for each in told)
+    told = keyed.json("providers", "test", "polygon", "--symbol", "gaab")
+    rows = {each["feed"]: each["rows"] for each in told}
+    assert rows["polygon.grouped"] == rows["polygon.range"] == 1
+    assert rows["polygon.options"] > 10
+
+
+def test_testing_tells_a_wrong_key_from_a_source_that_is_down(keyed: World) -> None:
+    keyed.extra["POLYGON_API_KEY"] = "badkey"
+    told = keyed.json("providers", "test", "polygon", "--symbol", "GAAB", code=1)
+    assert all("does not know the key in POLYGON_API_KEY" in each["said"] for each in told)
+    assert {each["requests"] for each in told} == {1}
+    keyed.extra["POLYGON_API_KEY"] = SECRETS["POLYGON_API_KEY"]
+    keyed.vendors(polygon={"down": [0, 1e6]})
+    told = keyed.json("providers", "test", "polygon", "--symbol", "GAAB", code=1)
+    assert {each["said"].partition(":")[0] for each in told} == {"transient"}
+    assert {each["requests"] for each in told} == {1}
+
+
+def test_a_key_that_is_changed_is_used_by_who_runs_already(serve: Callable[..., str], tmp_path: Path) -> None:
+    settings = Settings(
+        home=tmp_path / "home",
+        state=tmp_path / "state",
+        sandbox=serve(market=2),
+        now=end_of_day(date(2026, 6, 30)),
+        limits={"polygon": ((1000, 1.0),)},
+    )
+    call = Call(source="polygon", feed="polygon.grouped", url=AGGREGATES, patient=False)
+    file = settings.state / KEYS
+    file.parent.mkdir()
+
+    def put(key: str) -> None:
+        file.touch(mode=0o600)
+        file.write_text(f"# mine\nPOLYGON_API_KEY={key}\n")
+
+    async def asked() -> list[str]:
+        found = wiring.sources(catalog.find(), settings)
+        clock = SystemClock(settings.now)
+        transport = wiring.stack(settings, found, {}, clock, lambda _event: None)
+        said = []
+        for key in ("", "badkey", "goodkey", "badkey"):
+            put(key)
+            try:
+                said.append(str((await transport.send(call)).status))
+            except Denied as error:
+                said.append(str(error)[:30])
+        await transport.close()
+        return said
+
+    none, bad, good, again = asyncio.run(asked())
+    assert none.startswith("POLYGON_API_KEY or MASSIVE")
+    assert bad == again == "Polygon does not know the key "
+    assert good == "200"
