@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import json
 import os
 from collections import defaultdict
@@ -41,10 +42,17 @@ class Keep:
         """Keep this in place of what was kept of the source; nothing removes it."""
         if self._path is None or dict(kept) == dict(self.read(source)):
             return
+        self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        # Two logins at once must not write over each other.
+        with self._path.with_name(f"{self._path.name}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            self._put(source, kept)
+
+    def _put(self, source: str, kept: Mapping[str, str]) -> None:
+        assert self._path is not None
         told = {**self._all(), source: dict(kept)}
         if not kept:
             del told[source]
-        self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         draft = self._path.with_name(f"{self._path.name}.{os.getpid()}")
         with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
             json.dump(told, file)
