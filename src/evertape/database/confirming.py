@@ -31,6 +31,8 @@ from evertape.model.unit import Span, Unit
 STOPPED = ("interrupted", "cancelled", "running", "paused")
 LISTINGS = 50
 """Listings of one job that a second source is asked about; more would cost what nobody has confirmed."""
+PATIENCE = 60.0
+"""Seconds after which no further request is begun: a source that takes five a minute is not waited for."""
 COMPARED: Mapping[str, tuple[str, ...]] = {
     "bar_move": ("close",),
     "bar_range": ("open", "high", "low", "close"),
@@ -78,15 +80,22 @@ class Confirming:
 
     Args:
         transport: makes what calls are sent through; closed after each job.
+        stopped: whether a person wants this process to stop.
     """
 
     def __init__(
-        self, store: Store, survey: Survey, clock: Clock, transport: Callable[[], Transport]
+        self,
+        store: Store,
+        survey: Survey,
+        clock: Clock,
+        transport: Callable[[], Transport],
+        stopped: Callable[[], bool],
     ) -> None:
         self._store = store
         self._survey = survey
         self._clock = clock
         self._transport = transport
+        self._stopped = stopped
 
     async def follow(self, job: Job, plan: Plan, done: JobReport) -> JobReport:
         """Go on from a finished refresh of prices: its doubtful bars are looked up, and what that cost and
@@ -118,10 +127,20 @@ class Confirming:
     async def _look_up(
         self, asked: Mapping[str, Sequence[Unit]], feeds: Sequence[Feed], heard: Heard
     ) -> None:
-        transport = self._transport()
+        transport, until = self._transport(), self._clock.instant() + PATIENCE
         try:
             for source, units in asked.items():
-                await _ask(transport, feeds, passing.fewest(source, feeds, units), heard)
+                calls = deque(passing.fewest(source, feeds, units))
+                try:
+                    while calls and not self._stopped() and self._clock.instant() < until:
+                        calls.extendleft(reversed(await _ask(transport, feeds, calls.popleft(), heard)))
+                except SourceError as error:
+                    heard.requests += error.requests
+                    heard.bytes += error.fetched
+                    heard.notes.append(f"{source} could not be asked about all doubtful bars: {error}")
+                else:
+                    if calls:
+                        heard.notes.append(f"{source} was not asked about all doubtful bars in time")
         finally:
             await transport.close()
         if heard.rows:
@@ -275,20 +294,17 @@ def _held(store: Store, doubts: Sequence[Doubt]) -> Held:
     return Held(bars=bars, splits=splits)
 
 
-async def _ask(transport: Transport, feeds: Sequence[Feed], first: Sequence[Call], heard: Heard) -> None:
-    """Rows of the answers are taken, their coverage is not: they were asked for single days."""
-    by_name = {feed.name: feed for feed in feeds}
-    calls = deque(first)
-    try:
-        while calls:
-            call = replace(calls.popleft(), patient=False, archive=False)
-            reply = await transport.send(call)
-            heard.requests += reply.attempts
-            heard.bytes += reply.wire
-            for page in by_name[call.feed].read(reply, {}):
-                heard.rows += [batch for batch in page.batches if batch.record is not Finding]
-                calls.extend(page.calls)
-    except SourceError as error:
-        heard.requests += error.requests
-        heard.bytes += error.fetched
-        heard.notes.append(f"{first[0].source} could not be asked about all doubtful bars: {error}")
+async def _ask(transport: Transport, feeds: Sequence[Feed], call: Call, heard: Heard) -> Sequence[Call]:
+    """Take the rows of an answer, and return what else must be asked. Its coverage is left: it was asked for
+    single days.
+
+    Raises:
+        SourceError: the source does not answer, or what it says cannot be read.
+    """
+    feed = next(feed for feed in feeds if feed.name == call.feed)
+    reply = await transport.send(replace(call, patient=False, archive=False))
+    heard.requests += reply.attempts
+    heard.bytes += reply.wire
+    pages = list(feed.read(reply, {}))
+    heard.rows += [batch for page in pages for batch in page.batches if batch.record is not Finding]
+    return [further for page in pages for further in page.calls]

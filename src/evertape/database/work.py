@@ -63,7 +63,7 @@ class Workshop:
         self._stack: Callable[[], Transport] = lambda: wiring.stack(
             settings, self.sources, limits, clock, self.on_event
         )
-        self._confirming = Confirming(store, self.survey, clock, self.transport)
+        self._confirming = Confirming(store, self.survey, clock, self.transport, lambda: self._interrupted)
         self._runner: Runner | None = None
         self._interrupted = False
         self.on_event: Callable[[Event], None] = lambda _event: None
