@@ -94,6 +94,7 @@ def test_all_of_yahoo_is_the_truth_and_each_day_after_asks_for_that_day(
         assert mine.pop(HALTED) == {(f"2026-{again}" if again else today, today)}
         assert set(map(tuple, mine.values())) == {((today, today),)}
     assert not differences(held(world), true, EARLIER, world.now)
+    assert not bazaar.actions_differ(world, true, EARLIER, world.now)
 
 
 def test_nothing_is_asked_for_on_a_holiday_and_a_weekend_and_polygon_is_asked_for_days(
@@ -124,6 +125,7 @@ def test_nothing_is_asked_for_on_a_holiday_and_a_weekend_and_polygon_is_asked_fo
         assert asked(world) == {}
     assert world.sql("SELECT * FROM daily_prices") == before
     assert not differences(held(world), true, SINCE, world.now, listed)
+    assert not bazaar.actions_differ(world, true, SINCE, world.now)
     # The split of that day, which Polygon tells after the bars, is a jump no more and no doubt.
     assert (RESTLESS, "2026-07-02") in world.sql(
         "SELECT symbol, ex_date FROM corporate_actions JOIN listings USING (listing_id) WHERE kind = 'split'"
