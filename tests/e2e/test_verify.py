@@ -219,3 +219,18 @@ def test_findings_are_committed_a_few_companies_at_a_time(market: Callable[..., 
         companies = len(db.verify().labels)
     assert companies > 2 * SLICE
     assert len(begun) == -(-companies // SLICE)
+
+
+def test_doubts_about_prices_are_not_taken_back_by_a_verify(market: Callable[..., World]) -> None:
+    world = market(2)
+    assert world.run("refresh", "financials", "--scope", "all", "--yes").returncode == 0
+    verified(world)
+    (cik,) = world.sql("SELECT MIN(cik) FROM listings")[0]
+    row = (cik, "bar_move", "daily_prices", world.now, "X", "close", "hard", 1.0, 2.0, 0.5, "jumped", None)
+    marks = ", ".join("?" * (len(row) + 2))
+    world.write(f"INSERT INTO quality_findings VALUES ({marks})", *row, f"{world.now}T20:00:00Z", None)
+    told = verified(world)
+    assert (told["new"], told["resolved"]) == (0, 0)
+    assert world.sql("SELECT resolved_at FROM quality_findings WHERE check_name = 'bar_move'") == [(None,)]
+    shown = world.run("statements", str(cik))
+    assert (shown.returncode, "jumped" in shown.stderr + shown.stdout) == (0, False)

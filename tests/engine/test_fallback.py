@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -336,3 +336,41 @@ async def test_the_ledger_and_the_rows_agree_whatever_is_said(world: Callable[..
         assert item.stored == (key in rows)
     assert {key for key, item in items.items() if item.state is ItemState.FAILED} == {"5", "25", "35"}
     assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
+def whole_days(name: str, requests: int) -> Feed:
+    """A feed that needs so many requests for anything."""
+
+    def asking(standings: Sequence[Standing]) -> Sequence[Call]:
+        return [replace(call, expected=requests) for call in ask(name)(standings)]
+
+    return replace(feed_of(name), ask=asking)
+
+
+async def test_of_a_source_the_feed_with_fewest_requests_is_asked_and_no_other_of_it(
+    world: Callable[..., World],
+) -> None:
+    """One that answers for the whole market by days takes as many requests for one listing as for all."""
+    feeds = (feed_of("first.quotes"), whole_days("second.days", 500), whole_days("second.quotes", 3))
+    told = world(second={"A": "A"})
+    _, items = await told.run(["A", "B"], feeds)
+    assert (told.to("second.days"), sorted(told.to("second.quotes"))) == ([], ["A", "B"])
+    assert told.rows() == {"A": "second"}
+    assert items["B"].state is ItemState.PENDING
+
+
+async def test_what_is_unknown_on_many_days_of_a_job_is_one_strike(world: Callable[..., World]) -> None:
+    told = world()
+    days = [Span(date(2026, 7, n), date(2026, 7, n)) for n in range(1, 10)]
+    calls = [
+        Call(source="first", feed="first.quotes", url=f"https://first/{n}", units=(Unit("quoted", "A", day),))
+        for n, day in enumerate(days)
+    ]
+    await told.run([], calls=calls, workers=1)
+    held = told.store.holdings("quoted")["A"]
+    assert (held.strikes, held.not_before) == (1, NOW + timedelta(days=1))
+
+
+def test_a_wait_is_doubled_up_to_the_most_however_many_strikes() -> None:
+    waits = [DATASET.absence.not_before(NOW, n) - NOW for n in (1, 2, 6, 31, 1000)] if DATASET.absence else []
+    assert waits == [timedelta(days=days) for days in (1, 2, 30, 30, 30)]

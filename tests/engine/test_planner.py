@@ -181,3 +181,13 @@ def test_jobs_that_followed_each_other_are_reported_as_one() -> None:
     assert report.summed([part(), part(job_id="b", state="interrupted")]).exit_code == 130
     assert report.summed([part(), part(job_id="b", remaining=2)]).job_id == "b"
     assert report.summed([part()]) == part()
+
+
+def test_a_preferred_source_is_asked_though_another_is_cheaper() -> None:
+    (single, _) = [feed for feed in sec.FEEDS if feed.dataset == "facts"]
+    dear = replace(single, name="dear", source="dear", size=10**9)
+    roads = planner.Roads(bandwidth=1e6, preferred=("dear", "sec"))
+    for chosen, expected in ((roads, "dear"), (replace(roads, preferred=()), single.name)):
+        (step,) = planner.make_plan("x", missing(3), {"facts": [single, dear]}, chosen, {}, "1").steps
+        assert step.feed == expected
+        assert ("as asked" if chosen.preferred else "cheaper") in step.reason

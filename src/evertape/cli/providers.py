@@ -65,6 +65,8 @@ def login(name: str) -> int:
         source = source_named(db, name)
         if source.login is None:
             raise UserError(f"{name} needs no login")
+        if not source.has_credentials(db.settings.current_credentials()):
+            raise UserError(f"{name} lacks its credentials; {source.credential_help}")
         session = run(db, log_in(db.settings, db.workshop.sources, name, db.clock, _answer))
     until = session.person_by or session.expires_at
     click.echo(f"logged in to {name}" + (f" until {moment(until)}" if until else ""), err=True)

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 def status(subject: str | None, watching: bool, as_json: bool, log_level: str, **said: Any) -> int:
     """Say what is held and how fresh it is, without a request.
 
-    Nothing: the companies held. A DATASET: what it holds and what of it is due. A SYMBOL: one company.
+    Nothing: the companies held. A DATASET: what it holds; with --symbols or --scope, what of it is due.
+    A SYMBOL: one company.
     """
     from evertape.database import Selection
 
@@ -31,7 +32,8 @@ def status(subject: str | None, watching: bool, as_json: bool, log_level: str, *
             from evertape.cli.watch import watch
 
             return watch(db, as_json)
-        if subject in db.catalog.datasets:
+        judged = bool(said["symbols"] or said["scope"]) and subject in db.catalog.targets()
+        if subject in db.catalog.datasets and not judged:
             return _dataset(db, str(subject), as_json)
         if subject and subject not in db.catalog.targets():
             return _company(db, subject, as_json)

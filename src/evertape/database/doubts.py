@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from evertape.datasets.quality import Finding
+from evertape.datasets.statements import RECORDS
 from evertape.model.records import Condition, table_of
 from evertape.model.store import Store
 
 STANDING = Condition(column="resolved_at", op="is null")
 """Findings that the last verify raised, too."""
+OF_STATEMENTS = Condition(
+    column="table_name", op="in", value=tuple(table_of(record).name for record in RECORDS)
+)
+"""Findings that a verify raises and takes back. Those about prices are raised as prices come."""
 
 
 def hard_note(store: Store, cik: int, label: str) -> str | None:
@@ -19,6 +24,7 @@ def hard_note(store: Store, cik: int, label: str) -> str | None:
         Condition(column="cik", op="=", value=cik),
         Condition(column="severity", op="=", value="hard"),
         STANDING,
+        OF_STATEMENTS,
     )
     found = store.read(Finding, ("report_date", "sentence"), mine)
     if not found:

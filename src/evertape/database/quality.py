@@ -9,7 +9,7 @@ from itertools import groupby
 from operator import itemgetter
 
 from evertape.clock import Clock
-from evertape.database.doubts import STANDING
+from evertape.database.doubts import OF_STATEMENTS, STANDING
 from evertape.database.survey import Selection, Survey
 from evertape.datasets.facts import FactSeries, facts_of
 from evertape.datasets.quality import Finding
@@ -100,7 +100,7 @@ def _judge_slice(store: Store, some: Mapping[int, tuple[str, str]], now: datetim
         )
         for cik, (label, sector) in some.items()
     ]
-    standing = store.read(Finding, (*Finding.key, "found_at"), (*mine, STANDING))
+    standing = store.read(Finding, (*Finding.key, "found_at"), (*mine, STANDING, OF_STATEMENTS))
     since = {row[:-1]: row[-1] for row in standing}
     kept = [judgement.having(quality.carried(judgement.findings, since)) for judgement in judgements]
     for part in _parted(kept):
@@ -125,10 +125,11 @@ def _commit(judgements: Sequence[quality.Judgement], now: datetime) -> Commit:
     """All that stands of some companies; what they had and is not there is stamped."""
     found = [finding for judgement in judgements for finding in judgement.findings]
     ciks = [judgement.cik for judgement in judgements]
+    mine = (Condition(column="cik", op="in", value=ciks), OF_STATEMENTS)
     return Commit(
         at=now,
         batches=[Batch.of(found)] if found else [],
-        truths=[Truth(record=Finding, where=(Condition(column="cik", op="in", value=ciks),))],
+        truths=[Truth(record=Finding, where=mine)],
         holdings=[_looked(cik, now) for cik in ciks],
     )
 

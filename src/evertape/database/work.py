@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from evertape.catalog import Catalog
 from evertape.clock import Clock
 from evertape.database import routes, wiring
+from evertape.database.confirming import Confirming
 from evertape.database.extract import ExtractOptions, options_of
 from evertape.database.held import HeldRows
 from evertape.database.survey import Survey
@@ -62,6 +63,7 @@ class Workshop:
         self._stack: Callable[[int | None], Transport] = lambda retries: wiring.stack(
             settings, self.sources, limits, clock, self.on_event, retries
         )
+        self._confirming = Confirming(store, self.survey, clock, self.transport, lambda: self._interrupted)
         self._runner: Runner | None = None
         self._interrupted = False
         self.on_event: Callable[[Event], None] = lambda _event: None
@@ -86,7 +88,8 @@ class Workshop:
         # Before the job is entered: what is wrong with them would leave it running, and nobody at it.
         crew = self._crew(plan)
         self._store.create_job(job, items_of(job.id, plan), living)
-        return await routes.follow(self, job.id, plan, await self._drive(job, plan, workers, crew))
+        done = await routes.follow(self, job.id, plan, await self._drive(job, plan, workers, crew))
+        return await self._confirming.follow(job, plan, done)
 
     async def resume(self, job_id: str | None, workers: int) -> report.JobReport:
         """Go on with an interrupted job; the latest one where none is named."""
@@ -104,7 +107,8 @@ class Workshop:
         plan = Plan.from_json(job.plan)
         crew = self._crew(plan)
         self._store.take_job(taken, living)
-        return await routes.follow(self, job.id, plan, await self._drive(taken, plan, workers, crew))
+        done = await routes.follow(self, job.id, plan, await self._drive(taken, plan, workers, crew))
+        return await self._confirming.follow(job, plan, done)
 
     def _resumable(self, job_id: str | None) -> Job:
         if job_id is not None:

@@ -18,6 +18,9 @@ evening, for a source that is late, and the next day."""
 HOLES = len(AGAIN) + 1
 """A session without a bar is asked for so often, then taken for one without trades."""
 RECENT_HOLES = 20
+LATE = timedelta(days=10)
+"""No source is later than this: a session that was longer ago when the answer came and has no bar had no
+trades. It is not asked for again, which would draw all days since into the next plan."""
 
 
 class Mark(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -69,11 +72,12 @@ def mark_of(holding: Holding | None) -> Mark:
 
 
 def marked(
-    mark: Mark, covered: Span | None, span: Span, bars: Sequence[Bar], splits: Sequence[Split]
+    mark: Mark, covered: Span | None, span: Span, bars: Sequence[Bar], splits: Sequence[Split], today: date
 ) -> Mark:
     """What to remember once `span` is answered for too.
 
     Args:
+        today: the New York date of the answer.
         covered: what was covered before; None for nothing.
         bars: those of `span`, each with a close, in order, on sessions only.
     """
@@ -95,7 +99,7 @@ def marked(
         elif first is not None and day > first:
             name = day.isoformat()
             if new or name in holes:
-                holes[name] = holes.get(name, 0) + 1
+                holes[name] = max(holes.get(name, 0) + 1, _strikes(day, today))
     newer = [bar for bar in bars if mark.last is None or bar.day > mark.last]
     kept = sorted(holes)[-RECENT_HOLES:]
     return Mark(
@@ -105,3 +109,8 @@ def marked(
         closes=tuple(recent(mark.closes, mark.last, newer, splits)),
         holes={name: holes[name] for name in kept},
     )
+
+
+def _strikes(day: date, today: date) -> int:
+    """How often a session counts as asked for once an answer of `today` has no bar of it."""
+    return 1 if today - day <= LATE else HOLES

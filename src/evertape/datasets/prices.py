@@ -15,7 +15,7 @@ from evertape.clock import new_york_date
 from evertape.datasets import universe
 from evertape.datasets.price_marks import HOLES, Mark, mark_of, marked
 from evertape.formats import sessions
-from evertape.formats.bar_doubts import Doubt, moves, out_of_range, sound
+from evertape.formats.bar_doubts import RECENT_CLOSES, Doubt, moves, out_of_range, recent, sound
 from evertape.formats.bars import Bar, Series, Split, as_traded, factor, rescaled
 from evertape.model.dataset import Asked, Dataset, Evidence, Wanted
 from evertape.model.feed import Backoff
@@ -33,6 +33,9 @@ RECENT_SESSIONS = 2
 VERY_STALE = timedelta(days=7)
 SAME, CENT = 0.005, 0.0051
 """Two closes of one session that differ by less than this share, or by a rounding to cents, are the same."""
+MOVES_FOR = timedelta(days=30)
+"""Moves beyond three deviations are doubted in sessions up to so long before the answer. Older ones have been
+seen by everybody who could have corrected them, and a whole market's history has hundreds of thousands."""
 LEAST_SPLIT = 0.04
 """No split changes a price by less: the smallest in use is 21 for 20."""
 ABSENCE = Backoff(first=timedelta(days=1), most=timedelta(days=30), strikes=1_000_000)
@@ -221,13 +224,15 @@ def settle(answer: Answer, was: Holding | None) -> Read:
     bars, more = _sound([bar for bar in traded.bars if span.start <= bar.day <= span.end])
     fresh = explained and mark.last is not None and bool(bars) and bars[0].day > mark.last
     before = (mark.closes, mark.last) if fresh else ((), None)
-    doubts += [*more, *moves(*before, bars, traded.splits)]
+    doubts += [*more, *_moves(before, bars, traded.splits, new_york_date(answer.at) - MOVES_FOR)]
     covered = was.unit.span if was is not None and was.outcome is Outcome.SETTLED else None
     apart = covered is not None and not _adjoins(covered, span)
     notes = [note, f"{span.start} to {span.end} does not adjoin what is covered" if apart else ""]
     if covered is not None and span.covers(covered) and len(bars) < mark.n:
         notes.append(f"{len(bars)} bars came where {mark.n} had been")
-    holding = _holding(answer, was, covered, marked(mark, covered, span, bars, traded.splits))
+    holding = _holding(
+        answer, was, covered, marked(mark, covered, span, bars, traded.splits, new_york_date(answer.at))
+    )
     basis = _basis(traded, answer.at)
     return Read(
         bars=tuple((ident, bar.day, answer.source, *bar[1:], basis, answer.at) for bar in bars),
@@ -252,6 +257,18 @@ def _sound(sent: Sequence[Bar]) -> tuple[list[Bar], list[Doubt]]:
         else:
             doubts.append(Doubt("bar_day", bar.day, "day", "hard", "a bar was sent; there was no session"))
     return list(bars.values()), doubts
+
+
+def _moves(
+    before: tuple[Sequence[float], date | None], bars: Sequence[Bar], splits: Sequence[Split], since: date
+) -> Iterator[Doubt]:
+    """The doubtful moves of the sessions since a day; `before` are the closes before them all, and the last
+    of their days."""
+    older = [bar for bar in bars if bar.day < since]
+    closes, last = before
+    if older:
+        closes, last = recent(closes, last, older[-RECENT_CLOSES:], splits), older[-1].day
+    return moves(closes, last, bars[len(older) :], splits)
 
 
 def _adjoins(covered: Span, span: Span) -> bool:

@@ -50,12 +50,14 @@ class _Course:
     """One item's way through the feeds: who was asked, what was spent, what came of it.
 
     `tried` feeds have answered or failed; `shut` ones were left alone for their open circuit, and are
-    asked once more, with patience, when nobody else is left.
+    asked once more, with patience, when nobody else is left. `sources` were asked through one of their
+    feeds: another of them would say the same, and may cost many times as much.
     """
 
     item: Item
     tried: list[str] = field(default_factory=list)
     shut: list[str] = field(default_factory=list)
+    sources: set[str] = field(default_factory=set)
     errors: list[tuple[str, SourceError]] = field(default_factory=list)
     outcomes: list[Outcome] = field(default_factory=list)
     notes: tuple[str, ...] = ()
@@ -117,7 +119,8 @@ class Fetching:
     def _others(self, course: _Course, call: Call) -> list[Feed]:
         """Feeds that were not tried, those whose circuit was found open last."""
         feeds = self._work.others.get(course.item.dataset, ())
-        untried = [feed for feed in feeds if feed.name not in course.tried and feed.name != call.feed]
+        asked = {*course.sources, call.source}
+        untried = [feed for feed in feeds if feed.name not in course.tried and feed.source not in asked]
         return sorted(untried, key=lambda feed: feed.name in course.shut)
 
     def _elsewhere(self, course: _Course, call: Call, left: Sequence[Unit]) -> Sequence[Call]:
@@ -125,10 +128,11 @@ class Fetching:
         if len(left) > passing.MOST:
             return ()
         again = [self._work.feeds[name] for name in course.shut if name not in course.tried]
-        for feed in [*self._others(course, call), *again]:
+        candidates = [*self._others(course, call), *again]
+        for feed in candidates:
             if feed.name in course.tried:
                 continue
-            calls = feed.ask(passing.standings(left))
+            calls = passing.fewest(feed.source, candidates, left)
             if calls:
                 return calls
             course.tried.append(feed.name)
@@ -141,6 +145,7 @@ class Fetching:
             SourceError: no other feed may be asked.
         """
         feed = self._work.feeds[call.feed]
+        course.sources.add(feed.source)
         patient = all(other.name in course.shut for other in self._others(course, call))
         try:
             self._admit(call)
@@ -177,7 +182,8 @@ class Fetching:
         now = self._work.clock.now()
         keys = [unit.key for unit in left]
         held = await asyncio.to_thread(self._work.store.holdings, dataset.name, keys)
-        commit = Commit(at=now, holdings=passing.absent(left, dataset.absence, held, now, course.tried))
+        absent = passing.absent(left, dataset.absence, held, now, course.tried, self._unknown)
+        commit = Commit(at=now, holdings=absent)
         self._unknown.update((unit.dataset, unit.key) for unit in left)
         course.outcomes.append(Outcome.PENDING)
         await self._close(course, commit)

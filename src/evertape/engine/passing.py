@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -42,18 +42,32 @@ def standings(units: Sequence[Unit]) -> list[Standing]:
     ]
 
 
+def fewest(source: str, feeds: Iterable[Feed], left: Sequence[Unit]) -> Sequence[Call]:
+    """The calls by which a source is asked for units: of its feeds the one that takes the fewest requests,
+    since one that answers for everybody takes as many for a single unit. None where none can be asked."""
+    asked = [feed.ask(standings(left)) for feed in feeds if feed.source == source]
+    return min(filter(None, asked), key=lambda calls: sum(call.expected for call in calls), default=())
+
+
 def absent(
     units: Sequence[Unit],
     absence: Backoff,
     held: Mapping[str, Holding],
     now: datetime,
     asked: Sequence[str],
+    struck: Container[tuple[str, str]] = (),
 ) -> list[Holding]:
-    """The coverage of units that no source knows: looked for again after a back-off."""
+    """The coverage of units that no source knows: looked for again after a back-off.
+
+    Args:
+        struck: (dataset, key) of those that the same job has found unknown before, on another day: that is
+            one strike.
+    """
     found = []
     for unit in units:
         was = held.get(unit.key)
-        strikes = was.strikes + 1 if was is not None and was.outcome is Outcome.PENDING else 1
+        before = was.strikes if was is not None and was.outcome is Outcome.PENDING else 0
+        strikes = max(1, before + ((unit.dataset, unit.key) not in struck))
         holding = Holding(
             unit=unit,
             outcome=Outcome.PENDING,
@@ -85,7 +99,7 @@ def together(errors: Sequence[tuple[str, SourceError]], left: Sequence[Unit]) ->
 
 
 def through_next(plan: Plan, feeds_of: Callable[[str], Sequence[Feed]]) -> Plan:
-    """The same units asked of the feed after the one of each step, where there is one; the last is
+    """The same units asked of the source after the one of each step, where there is one; the last is
     followed by the first."""
     steps = [_following(step, feeds_of(step.dataset)) for step in plan.steps]
     return replace(plan, steps=tuple(step for step in steps if step.calls)).sealed()
@@ -95,10 +109,16 @@ def _following(step: Step, feeds: Sequence[Feed]) -> Step:
     partial = [feed for feed in feeds if feed.partial]
     names = [feed.name for feed in partial]
     units = [unit for call in step.calls for unit in call.units]
-    if step.feed not in names or len(names) < 2 or len(units) > MOST * len(step.calls):
+    if step.feed not in names or len(units) > MOST * len(step.calls):
         return step
-    feed = partial[(names.index(step.feed) + 1) % len(names)]
-    calls = tuple(feed.ask(standings(units)))
+    at = names.index(step.feed)
+    after = [feed for feed in (*partial[at:], *partial[:at]) if feed.source != partial[at].source]
+    if not after:
+        return step
+    calls = tuple(fewest(after[0].source, after, units))
+    if not calls:
+        return step
+    feed = next(feed for feed in after if feed.name == calls[0].feed)
     requests = sum(call.expected for call in calls)
     return Step(
         feed=feed.name,

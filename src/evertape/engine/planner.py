@@ -33,6 +33,7 @@ class Roads:
         choice: "bulk" for the feed that sends all in one file, "single" for the others, "auto" for the
             cheapest; a dataset that lacks the kind is asked for as it can be.
         sizes: bytes on the wire of one answer by feed, where an earlier one told.
+        preferred: sources that a person would rather have asked than cheaper ones, the first the most.
     """
 
     rates: Mapping[str, float] = field(default_factory=dict)
@@ -40,6 +41,11 @@ class Roads:
     bandwidth: float = math.inf
     choice: Choice = "auto"
     sizes: Mapping[str, int] = field(default_factory=dict)
+    preferred: Sequence[str] = ()
+
+    def place(self, source: str) -> int:
+        """A source's place among the preferred; all others share the one after the last."""
+        return self.preferred.index(source) if source in self.preferred else len(self.preferred)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -165,12 +171,15 @@ def _fallbacks(
     found: dict[str, Fallback] = {}
     for step in steps:
         own = next((feed for feed in feeds[step.dataset] if feed.name == step.feed), None)
-        others = [feed for feed in feeds[step.dataset] if feed.partial and feed is not own]
+        others = [f for f in feeds[step.dataset] if f.partial and own is not None and f.source != own.source]
         small = any(len(call.units) <= MOST for call in step.calls)
         if own is None or not own.partial or not others or not small or step.dataset in found:
             continue
-        costs = [_route(feed, due[step.dataset], roads).cost for feed in others]
-        worst = max(costs, key=lambda cost: cost.seconds)
+        costs: dict[str, Cost] = {}
+        for feed in others:
+            cost = _route(feed, due[step.dataset], roads).cost
+            costs[feed.source] = min(cost, costs.get(feed.source, cost), key=lambda cost: cost.requests)
+        worst = max(costs.values(), key=lambda cost: cost.seconds)
         names = tuple(feed.name for feed in others)
         found[step.dataset] = Fallback(dataset=step.dataset, feeds=names, worst=worst)
     return tuple(found.values())
@@ -200,7 +209,7 @@ def _cheapest(
     if len(able) < 2:
         return None, None
     # Sorting is stable: of two that cost the same, the one of lower rank comes first.
-    able.sort(key=lambda route: route.cost.seconds)
+    able.sort(key=lambda route: (roads.place(route.feed.source), route.cost.seconds))
     wished = [r for r in able if roads.choice == "auto" or r.bulk is (roads.choice == "bulk")]
     chosen = (wished or able)[0]
     return chosen, next(route for route in able if route is not chosen)
@@ -209,7 +218,8 @@ def _cheapest(
 def _said(chosen: _Route, other: _Route | None, roads: Roads) -> str:
     """Why this route, in words, with the numbers that decided."""
     assert other is not None
-    why = "as asked" if roads.choice != "auto" else "cheaper"
+    liked = roads.place(chosen.feed.source) < roads.place(other.feed.source)
+    why = "as asked" if roads.choice != "auto" or liked else "cheaper"
     text = f"; {_words(chosen)}, {why}: {_seconds(chosen)}; {_words(other)} would take {_seconds(other)}"
     if chosen.bulk:
         text += "; what the file lacks or is older than is then fetched one by one"

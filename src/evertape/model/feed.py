@@ -136,4 +136,5 @@ class Backoff:
 
     def not_before(self, at: datetime, strikes: int) -> datetime:
         """The earliest instant of the next look after `strikes` unanswered ones."""
-        return at + min(self.most, self.first * (1 << min(30, max(0, strikes - 1))))
+        doubled = self.first.total_seconds() * 2.0 ** min(60, max(0, strikes - 1))
+        return at + timedelta(seconds=min(self.most.total_seconds(), doubled))

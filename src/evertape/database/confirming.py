@@ -1,0 +1,310 @@
+"""After prices came: what is doubtful about a session's bar is looked up at a second source, where there
+is one. Its bar stands beside the first, and the doubt is either laid down or hardened."""
+
+from __future__ import annotations
+
+from collections import defaultdict, deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime
+
+from evertape.clock import Clock
+from evertape.database.survey import Survey
+from evertape.datasets.prices import CENT, SAME, CorporateAction, DailyPrice
+from evertape.datasets.quality import Finding
+from evertape.datasets.universe import listing_id, listing_key
+from evertape.engine import passing
+from evertape.engine.ledger import persist
+from evertape.engine.report import JobReport
+from evertape.errors import SourceError
+from evertape.formats import sessions
+from evertape.formats.bar_doubts import split_between
+from evertape.formats.bars import Bar, Split, factor, rescaled
+from evertape.model.call import Call, Transport
+from evertape.model.feed import Feed
+from evertape.model.job import Job
+from evertape.model.plan import Plan
+from evertape.model.records import Batch, Condition, table_of
+from evertape.model.store import Commit, Store
+from evertape.model.unit import Span, Unit
+
+STOPPED = ("interrupted", "cancelled", "running", "paused")
+LISTINGS = 50
+"""Listings of one job that a second source is asked about; more would cost what nobody has confirmed."""
+PATIENCE = 60.0
+"""Seconds after which no further request is begun: a source that takes five a minute is not waited for."""
+COMPARED: Mapping[str, tuple[str, ...]] = {
+    "bar_move": ("close",),
+    "bar_range": ("open", "high", "low", "close"),
+}
+"""Checks whose doubts a second source can settle, and what of its bar must agree."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Doubt:
+    """A finding about a listing's bar of one day."""
+
+    finding: Finding
+    ident: int
+    key: str
+
+    @property
+    def place(self) -> tuple[int, date]:
+        """The listing and the day."""
+        return self.ident, self.finding.report_date
+
+
+@dataclass(frozen=True, kw_only=True)
+class Held:
+    """What is held of the doubtful sessions: bars by listing and day, then source; splits by listing.
+
+    A bar comes with the day whose shares it counts, None for one as traded.
+    """
+
+    bars: Mapping[tuple[int, date], Mapping[str, tuple[Bar, date | None]]]
+    splits: Mapping[int, Sequence[Split]]
+
+
+@dataclass
+class Heard:
+    """What asking cost and brought."""
+
+    requests: int = 0
+    bytes: int = 0
+    rows: list[Batch] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+class Confirming:
+    """Looks up what the jobs of one home doubt.
+
+    Args:
+        transport: makes what calls are sent through; closed after each job.
+        stopped: whether a person wants this process to stop.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        survey: Survey,
+        clock: Clock,
+        transport: Callable[[], Transport],
+        stopped: Callable[[], bool],
+    ) -> None:
+        self._store = store
+        self._survey = survey
+        self._clock = clock
+        self._transport = transport
+        self._stopped = stopped
+
+    async def follow(self, job: Job, plan: Plan, done: JobReport) -> JobReport:
+        """Go on from a finished refresh of prices: its doubtful bars are looked up, and what that cost and
+        came to is reported with the job. Other jobs are reported as they are."""
+        keys = {unit.key for step in plan.steps for call in step.calls for unit in call.units}
+        if job.kind != "refresh" or done.state in STOPPED or all(s.dataset != "prices" for s in plan.steps):
+            return done
+        # A pretended clock stands still while the job runs.
+        began = self._clock.now() - (self._clock.real_now() - job.created_at)
+        doubts = _doubts(self._store, keys, began)
+        feeds = [feed for feed in self._survey.feeds_of("prices") if feed.partial]
+        asked, left = wanted(doubts, _held(self._store, doubts), feeds)
+        heard = Heard()
+        if left:
+            heard.notes.append(
+                f"doubtful bars of {left} more listings were not looked up; see the table {Finding.table}"
+            )
+        if asked:
+            await self._look_up(asked, feeds, heard)
+        await self._judge(doubts, feeds, heard)
+        return replace(
+            done,
+            requests=done.requests + heard.requests,
+            bytes=done.bytes + heard.bytes,
+            rows=done.rows + sum(batch.count for batch in heard.rows),
+            notes=(*done.notes, *heard.notes),
+        )
+
+    async def _look_up(
+        self, asked: Mapping[str, Sequence[Unit]], feeds: Sequence[Feed], heard: Heard
+    ) -> None:
+        transport, until = self._transport(), self._clock.instant() + PATIENCE
+        try:
+            for source, units in asked.items():
+                calls = deque(passing.fewest(source, feeds, units))
+                try:
+                    while calls and not self._stopped() and self._clock.instant() < until:
+                        calls.extendleft(reversed(await _ask(transport, feeds, calls.popleft(), heard)))
+                except SourceError as error:
+                    heard.requests += error.requests
+                    heard.bytes += error.fetched
+                    heard.notes.append(f"{source} could not be asked about all doubtful bars: {error}")
+                else:
+                    if calls:
+                        heard.notes.append(f"{source} was not asked about all doubtful bars in time")
+        finally:
+            await transport.close()
+        if heard.rows:
+            commit = Commit(at=self._clock.now(), batches=heard.rows)
+            await persist(lambda: self._store.commit(commit))
+
+    async def _judge(self, doubts: Sequence[Doubt], feeds: Sequence[Feed], heard: Heard) -> None:
+        held, now = _held(self._store, doubts), self._clock.now()
+        ranks = list(dict.fromkeys(feed.source for feed in feeds))
+        found = [made for made in (verdict(doubt, held, ranks, now) for doubt in doubts) if made]
+        if found:
+            commit = Commit(at=now, batches=[Batch.of(found)])
+            await persist(lambda: self._store.commit(commit))
+            heard.notes.append(_told(found))
+
+
+def wanted(
+    doubts: Sequence[Doubt], held: Held, feeds: Sequence[Feed]
+) -> tuple[Mapping[str, Sequence[Unit]], int]:
+    """What to ask of which source: days of which one source alone has a bar, of `LISTINGS` listings at most.
+    Also of how many listings nobody is asked for that bound."""
+    asked: dict[str, dict[Unit, None]] = defaultdict(dict)
+    chosen: set[str] = set()
+    left: set[str] = set()
+    for doubt in doubts:
+        own = own_source(doubt, held)
+        source = next_source(feeds, own) if own else None
+        if source is None or len(held.bars[doubt.place]) > 1 or explained(doubt, held):
+            continue
+        if doubt.key in chosen or len(chosen) < LISTINGS:
+            chosen.add(doubt.key)
+            day = doubt.finding.report_date
+            asked[source][Unit("prices", doubt.key, Span(day, day))] = None
+        else:
+            left.add(doubt.key)
+    return {source: list(units) for source, units in asked.items()}, len(left)
+
+
+def next_source(feeds: Sequence[Feed], own: str) -> str | None:
+    """The source that is asked after `own`; the last is followed by the first. None where there is no
+    other."""
+    sources = list(dict.fromkeys(feed.source for feed in feeds))
+    at = sources.index(own) if own in sources else -1
+    return next((source for source in (*sources[at + 1 :], *sources) if source != own), None)
+
+
+def explained(doubt: Doubt, held: Held) -> bool:
+    """Whether a split that is known by now explains a move."""
+    finding, day = doubt.finding, doubt.finding.report_date
+    splits = held.splits.get(doubt.ident, ())
+    return finding.check_name == "bar_move" and split_between(splits, sessions.before(day), day)
+
+
+def verdict(doubt: Doubt, held: Held, ranks: Sequence[str], at: datetime) -> Finding | None:
+    """The finding as it stands once the sources' bars are compared; None where nothing can be said, or
+    was said before.
+
+    A move on the day of a split that is known by now is no doubt any more. Prices are the same where they
+    differ by at most `SAME`, or by a rounding to cents.
+    """
+    finding, splits = doubt.finding, held.splits.get(doubt.ident, ())
+    if explained(doubt, held):
+        return replace(finding, resolved_at=at)
+    own = own_source(doubt, held)
+    beside = {source: bar for source, bar in held.bars.get(doubt.place, {}).items() if source != own}
+    second = min(
+        beside, key=lambda name: (ranks.index(name) if name in ranks else len(ranks), name), default=""
+    )
+    if not own or not second:
+        return None
+    first, other = (_traded(held.bars[doubt.place][name], splits) for name in (own, second))
+    compared = COMPARED[finding.check_name]
+    pairs = [(name, getattr(first, name), getattr(other, name)) for name in compared]
+    apart = next((pair for pair in pairs if None not in pair and not _same(*pair[1:])), None)
+    if apart is None and any(None in pair for pair in pairs):
+        return None
+    said = f"; {second} confirms it"
+    if apart is not None:
+        name, mine, its = apart
+        said = f"; {own} has a {name} of {mine:g}, {second} one of {its:g}"
+    if said in finding.sentence:
+        return None
+    finding = replace(finding, sentence=finding.sentence + said, severity="note" if apart is None else "hard")
+    if apart is None:
+        return finding
+    difference = abs(mine - its) / max(mine, its)
+    return replace(finding, expected=its, found=mine, relative_difference=difference)
+
+
+def own_source(doubt: Doubt, held: Held) -> str:
+    """The source whose bar the finding is about; empty where that bar is there no more."""
+    column, found = doubt.finding.column_name, doubt.finding.found
+    bars = held.bars.get(doubt.place, {})
+    return next((source for source, (bar, _) in bars.items() if getattr(bar, column) == found), "")
+
+
+def _same(one: float, other: float) -> bool:
+    return abs(one - other) <= max(SAME * max(one, other), CENT)
+
+
+def _traded(told: tuple[Bar, date | None], splits: Sequence[Split]) -> Bar:
+    bar, basis = told
+    return bar if basis is None else rescaled(bar, factor(splits, bar.day, basis))
+
+
+def _told(verdicts: Sequence[Finding]) -> str:
+    count = {
+        name: sum(v.severity == name for v in verdicts if not v.resolved_at) for name in ("note", "hard")
+    }
+    explained = len(verdicts) - sum(count.values())
+    return (
+        f"{len(verdicts)} doubtful bars were looked up: {count['note']} confirmed, {count['hard']} differ, "
+        f"{explained} explained by a split"
+    )
+
+
+def _doubts(store: Store, keys: set[str], since: datetime) -> list[Doubt]:
+    """The job's, the latest days first."""
+    where = (
+        Condition(column="check_name", op="in", value=tuple(COMPARED)),
+        Condition(column="table_name", op="=", value=DailyPrice.table),
+        Condition(column="found_at", op=">=", value=since),
+        Condition(column="resolved_at", op="is null"),
+    )
+    found = [
+        Finding(**dict(zip(table_of(Finding).names, row, strict=True)))
+        for row in store.read(Finding, (), where)
+    ]
+    doubts = [
+        Doubt(finding=f, ident=listing_id(f.period_type, f.cik), key=listing_key(f.period_type, f.cik))
+        for f in found
+    ]
+    mine = [doubt for doubt in doubts if doubt.key in keys]
+    return sorted(mine, key=lambda doubt: (doubt.finding.report_date, doubt.key), reverse=True)
+
+
+def _held(store: Store, doubts: Sequence[Doubt]) -> Held:
+    """What is held of these sessions."""
+    mine = Condition(column="listing_id", op="in", value=tuple({doubt.ident for doubt in doubts}))
+    days = Condition(column="day", op="in", value=tuple({doubt.finding.report_date for doubt in doubts}))
+    bars: dict[tuple[int, date], dict[str, tuple[Bar, date | None]]] = defaultdict(dict)
+    splits: dict[int, list[Split]] = defaultdict(list)
+    if doubts:
+        for ident, day, source, *numbers, basis, _ in store.read(DailyPrice, (), (mine, days)):
+            bars[ident, day][source] = (Bar(day, *numbers), basis)
+        kind = Condition(column="kind", op="=", value="split")
+        columns = ("listing_id", "ex_date", "numerator", "denominator")
+        # Several sources tell the same split.
+        for ident, *split in set(store.read(CorporateAction, columns, (mine, kind))):
+            splits[ident].append(Split(*split))
+    return Held(bars=bars, splits=splits)
+
+
+async def _ask(transport: Transport, feeds: Sequence[Feed], call: Call, heard: Heard) -> Sequence[Call]:
+    """Take the rows of an answer, and return what else must be asked. Its coverage is left: it was asked for
+    single days.
+
+    Raises:
+        SourceError: the source does not answer, or what it says cannot be read.
+    """
+    feed = next(feed for feed in feeds if feed.name == call.feed)
+    reply = await transport.send(replace(call, patient=False, archive=False))
+    heard.requests += reply.attempts
+    heard.bytes += reply.wire
+    pages = list(feed.read(reply, {}))
+    heard.rows += [batch for page in pages for batch in page.batches if batch.record is not Finding]
+    return [further for page in pages for further in page.calls]
