@@ -19,7 +19,7 @@ KEYS = "keys.env"
 """A file in the state folder with lines NAME=VALUE, read anew for every check and job."""
 _WINDOWS = {"s": 1.0, "min": 60.0, "h": 3600.0, "d": 86_400.0}
 _LIMIT = re.compile(r"(\d{1,7})/(s|min|h|d)")
-SECRETS = re.compile(r"(?i)(key|token|secret|password|identity|user_agent)")
+SECRETS = re.compile(r"(?i)(key|token|secret|password|identity|user_agent|_username)")
 
 
 @dataclass(frozen=True, kw_only=True)

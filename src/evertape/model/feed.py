@@ -119,6 +119,11 @@ class Source:
         found = [bool(given.get(name)) for name in self.credentials]
         return (all if self.all_of else any)(found) if found else True
 
+    def lacking(self) -> str:
+        """The sentence for a missing credential: which variables, and what to type."""
+        names = (" and " if self.all_of else " or ").join(self.credentials)
+        return f"{names} is not set; {self.credential_help}"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Backoff:
