@@ -123,6 +123,14 @@ def test_without_the_cookie_there_is_no_session(text: str) -> None:
         yahoo.login(cookie(text))
 
 
+@pytest.mark.parametrize(("status", "error"), [(429, Throttled), (503, Transient)])
+def test_a_cookie_that_is_refused_for_a_moment_is_asked_for_again(
+    status: int, error: type[Exception]
+) -> None:
+    with pytest.raises(error):
+        yahoo.login(cookie("", status))
+
+
 @pytest.mark.parametrize(
     ("status", "body", "error"),
     [

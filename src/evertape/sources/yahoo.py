@@ -90,6 +90,10 @@ def login(state: LoginState) -> Step:
     if state.reply is None:
         return Send(call=Call(source="yahoo", feed="", url=_COOKIES, label="cookie"), headers=_AGENT)
     found = _A3.search(state.reply.headers.get("set-cookie", ""))
+    if found is None and state.reply.status == 429:
+        raise Throttled("Yahoo says: Too Many Requests, and hands out no session; try again in an hour")
+    if found is None and state.reply.status in (502, 503, 504):
+        raise Transient(f"Yahoo answered {state.reply.status} to the login")
     if found is None:
         raise Denied(
             "Yahoo handed out no cookie, and answers no options without; set POLYGON_API_KEY or the "
