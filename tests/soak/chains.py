@@ -18,8 +18,8 @@ from typing import Any
 from tests.e2e.world import World
 
 DAY = date(2026, 6, 30)
-VENDORS = ("schwab", "cboe", "yahoo", "polygon", "robinhood")
-"""In the order in which they are asked for options where nothing is preferred."""
+VENDORS = ("schwab", "polygon", "cboe", "yahoo", "robinhood")
+"""In the order in which they are asked."""
 CREDENTIALS = {
     "POLYGON_API_KEY": "generated",
     "SCHWAB_APP_KEY": "generated",
@@ -56,7 +56,7 @@ def truths(url: str) -> dict[str, dict[str, Any]]:
 def world_of(home: Path, url: str, rate: int, **extra: str) -> World:
     """A home with credentials for every vendor, all under the same limit of requests a second."""
     limits = ",".join(f"{name}={rate}/s" for name in VENDORS)
-    given = {**CREDENTIALS, "EVERTAPE_LIMITS": limits, **extra}
+    given = {**CREDENTIALS, "EVERTAPE_LIMITS": limits, "EVERTAPE_SOURCES": ",".join(VENDORS), **extra}
     return World(home=home, url=url, now=DAY.isoformat(), extra=given)
 
 

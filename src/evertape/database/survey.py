@@ -120,6 +120,7 @@ class Survey:
             bandwidth=self._bandwidth,
             choice=options.get("route", "auto"),
             sizes=_sizes(self._store, self._catalog.feeds),
+            preferred=self._preferred,
         )
         return planner.make_plan(target, standings, feeds, roads, options, __version__)
 

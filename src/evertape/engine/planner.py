@@ -33,6 +33,7 @@ class Roads:
         choice: "bulk" for the feed that sends all in one file, "single" for the others, "auto" for the
             cheapest; a dataset that lacks the kind is asked for as it can be.
         sizes: bytes on the wire of one answer by feed, where an earlier one told.
+        preferred: sources that a person wants asked first, in that order, whatever it costs.
     """
 
     rates: Mapping[str, float] = field(default_factory=dict)
@@ -40,6 +41,12 @@ class Roads:
     bandwidth: float = math.inf
     choice: Choice = "auto"
     sizes: Mapping[str, int] = field(default_factory=dict)
+    preferred: Sequence[str] = ()
+
+    def place(self, feed: Feed) -> int:
+        """Where a person wants a feed's source; all that are not named come after those that are."""
+        named = feed.source in self.preferred
+        return self.preferred.index(feed.source) if named else len(self.preferred)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -200,7 +207,7 @@ def _cheapest(
     if len(able) < 2:
         return None, None
     # Sorting is stable: of two that cost the same, the one of lower rank comes first.
-    able.sort(key=lambda route: route.cost.seconds)
+    able.sort(key=lambda route: (roads.place(route.feed), route.cost.seconds))
     wished = [r for r in able if roads.choice == "auto" or r.bulk is (roads.choice == "bulk")]
     chosen = (wished or able)[0]
     return chosen, next(route for route in able if route is not chosen)
@@ -209,7 +216,8 @@ def _cheapest(
 def _said(chosen: _Route, other: _Route | None, roads: Roads) -> str:
     """Why this route, in words, with the numbers that decided."""
     assert other is not None
-    why = "as asked" if roads.choice != "auto" else "cheaper"
+    wished = roads.choice != "auto" or roads.place(chosen.feed) < roads.place(other.feed)
+    why = "as asked" if wished else "cheaper"
     text = f"; {_words(chosen)}, {why}: {_seconds(chosen)}; {_words(other)} would take {_seconds(other)}"
     if chosen.bulk:
         text += "; what the file lacks or is older than is then fetched one by one"
