@@ -15,7 +15,9 @@ from tests.soak import chains
 
 MOST_RATIO, LEAST_EQUAL = 1.3, 0.995
 FIRST = chains.VENDORS[0]
-DOMAINS = ("schwabapi.com", "cboe.com", "yahoo.com", "polygon.io", "robinhood.com")
+HOSTS = (
+    "api.schwabapi.com", "cdn.cboe.com", "query2.finance.yahoo.com", "api.polygon.io", "api.robinhood.com",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,7 +81,7 @@ def refreshed(form: Form, folder: Path, serve: Callable[..., str]) -> None:
     chains.opened_once_probed_singly_and_closed(events, FIRST)
     assert took <= MOST_RATIO * seconds
     most = world.stats()["max_in_one_second"]
-    assert all(most[name] <= form.rate for name in DOMAINS if name in most), most
+    assert all(most[host] <= form.rate for host in HOSTS), most
 
 
 def _fetching(events: list[chains.Seen]) -> float:
