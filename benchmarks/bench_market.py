@@ -30,8 +30,8 @@ from datetime import date
 from pathlib import Path
 
 import msgspec
-
 from benchmarks.whole_command import Ran, compiled, run
+
 from evertape.sandbox import SandboxOptions, running
 from evertape.sandbox.manners import load_manners
 from evertape.sandbox.market import Market
@@ -167,15 +167,16 @@ def chains(count: int, contracts: int, place: Path) -> None:
     job = json.loads(ran.out)["job"]
     print(f"{count:,} chains of {contracts:,} contracts, load {load()}")
     print(
-        f"  command {ran.seconds:.1f} s, of it the job {job['seconds']:.1f} s; processor {ran.busy:.1f} s, the "
-        f"sandbox's {served:.1f} s; {job['right']:,} right, {job['rows']:,} rows"
+        f"  command {ran.seconds:.1f} s, of it the job {job['seconds']:.1f} s; processor {ran.busy:.1f} s, "
+        f"the sandbox's {served:.1f} s; {job['right']:,} right, {job['rows']:,} rows"
     )
     rate = count / job["seconds"]
     print(f"  {rate:,.0f} underlyings/s (hoped for: {LEAST_UNDERLYINGS:.0f})")
     print(f"  {rate * contracts:,.0f} contracts/s (hoped for, of large chains: {LEAST_CONTRACTS:,.0f})")
     alone = count * contracts / max(ran.busy, (ran.busy + served) / CORES)
     print(f"  {alone:,.0f} contracts/s by processor time: as if nothing else ran on the {CORES} cores")
-    print(f"  {job['seconds'] / (bare * count):.1f} x one core's json decoding of the bodies, {bare * count:.2f} s")
+    decoded = bare * count
+    print(f"  {job['seconds'] / decoded:.1f} x one core's json decoding of the bodies, {decoded:.2f} s")
     memory(ran)
     soon = "never" if watch.seconds is None else f"after {watch.seconds:.1f} s"
     print(f"  the {MOST_TRADED} first in rank were there {soon} (hoped for: {SOON:.0f})")
@@ -195,14 +196,18 @@ def bars(count: int, place: Path) -> None:
     """Print what the latest bars of so many symbols take."""
     with running(SandboxOptions(market=count, seed=SEED, today=DAY)) as url:
         part = Part(url=url, symbols=(), place=place)
-        ran = part.command("refresh", "prices", "--scope", "all", "--since", DAY.isoformat(), "--yes", "--json")
+        ran = part.command(
+            "refresh", "prices", "--scope", "all", "--since", DAY.isoformat(), "--yes", "--json"
+        )
         asked = part.stats().get("api.polygon.io", 0)
     told = json.loads(ran.out)
     job = told["job"]
     due = re.match(r"\d+", told["plan"]["steps"][0]["reason"])
     print(f"latest bars of {due[0] if due else count} symbols, load {load()}")
     print(f"  {asked} requests (hoped for: {MOST_REQUESTS}), {job['rows']:,} rows")
-    print(f"  command {ran.seconds:.1f} s (hoped for: {MOST_SECONDS:.0f}), of it the job {job['seconds']:.1f} s")
+    print(
+        f"  command {ran.seconds:.1f} s (hoped for: {MOST_SECONDS:.0f}), of it the job {job['seconds']:.1f} s"
+    )
     memory(ran)
 
 

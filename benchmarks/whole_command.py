@@ -75,7 +75,9 @@ def run(command: Sequence[str], env: Mapping[str, str] | None = None) -> Ran:
         if code:
             raise RuntimeError(f"{' '.join(command)} ended with {code}: {said.read().decode()[-2000:]}")
         busy = after.children_user + after.children_system - before.children_user - before.children_system
-        return Ran(seconds=seconds, busy=busy, memory=peak.bytes, out=out.read().decode(), course=tuple(peak.course))
+        return Ran(
+            seconds=seconds, busy=busy, memory=peak.bytes, out=out.read().decode(), course=tuple(peak.course)
+        )
 
 
 class _Peak(threading.Thread):

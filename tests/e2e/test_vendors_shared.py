@@ -47,5 +47,7 @@ def test_the_limit_of_a_vendor_holds_over_processes_and_its_circuit_is_theirs_to
         done = world.run(*again)
         assert done.returncode == 0, done.stderr
         assert world.stats()["by_host"].get("cdn.cboe.com", 0) - before <= most
-        found = world.sql("SELECT source, COUNT(DISTINCT key) FROM holdings WHERE extent = 'dte 60' GROUP BY 1")
+        found = world.sql(
+            "SELECT source, COUNT(DISTINCT key) FROM holdings WHERE extent = 'dte 60' GROUP BY 1"
+        )
         assert found == [("yahoo", UNDERLYINGS)]

@@ -18,8 +18,9 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
+from evertape import catalog
 from evertape.clock import ManualClock
-from evertape.database import Database, Selection
+from evertape.database import Database, Selection, wiring
 from evertape.errors import Transient
 from evertape.model.call import Call, Reply
 from evertape.model.events import Event
@@ -130,7 +131,7 @@ class Simulation:
         self.settings = Settings(
             home=self.folder / "home",
             state=self.folder / "state",
-            limits={name: ((RATE, 1.0),) for name in chains.VENDORS},
+            limits=dict.fromkeys(chains.VENDORS, ((RATE, 1.0),)),
             credentials={**chains.CREDENTIALS, "EDGAR_IDENTITY": "Ada Lovelace ada@example.org"},
             preferred=chains.VENDORS,
         )
@@ -141,24 +142,26 @@ class Simulation:
 
     def truth(self) -> dict[str, Any]:
         """The true chains by symbol, of those that have one."""
-        told = {s: self.vendors.truth(listing, "options") for s, listing in self.vendors.world.listings.items()}
+        told = {
+            s: self.vendors.truth(listing, "options") for s, listing in self.vendors.world.listings.items()
+        }
         return {symbol: one for symbol, one in sorted(told.items()) if one and one["contracts"]}
 
     async def refresh(self, symbols: tuple[str, ...], manners: Mapping[str, Any]) -> None:
         """Log in, let the vendors have their manners, and refresh the chains of some symbols."""
         asyncio.get_running_loop().set_default_executor(AtOnce())
-        with Database(self.settings, clock=self.clock) as db:
-            gate = Gate(
-                self.wire, db.catalog.sources, self.clock, self.emit,
-                GateOptions(path=self.settings.state / "gate.db", breaker=Breaker(rest=REST, error_share=0.1)),
-            )  # fmt: skip
-            given = self.settings.current_credentials
-            logins = Logins(gate, given, self.clock, Keep(self.settings.state / "sessions.json"))
-            session = Session(gate, db.catalog.sources, given, logins)
-            db._transport = Archive(Retry(session, self.clock, self.emit, RetryOptions()), None)
+        sources = wiring.sources(catalog.find(self.settings.home / "plugins"), self.settings)
+        breaker = Breaker(rest=REST, error_share=0.1)
+        options = GateOptions(path=self.settings.state / "gate.db", breaker=breaker)
+        gate = Gate(self.wire, sources, self.clock, self.emit, options)
+        given = self.settings.current_credentials
+        logins = Logins(gate, given, self.clock, Keep(self.settings.state / "sessions.json"))
+        session = Session(gate, sources, given, logins)
+        stack = Archive(Retry(session, self.clock, self.emit, RetryOptions()), None)
+        with Database(self.settings, clock=self.clock, transport=stack) as db:
             db.on_event = self.emit
             for name in ("schwab", "robinhood"):
-                await self._simulate(logins.log_in(db.catalog.sources[name], lambda _: "https://x/?code=generated"))
+                await self._simulate(logins.log_in(sources[name], lambda _: "https://x/?code=generated"))
             self.vendors.clear()
             self.vendors.settle(manners)
             checked = await self._simulate(db.check("options", Selection(symbols=symbols)))

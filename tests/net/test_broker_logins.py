@@ -115,5 +115,5 @@ async def test_a_login_without_its_credentials_names_them(source: Source, tmp_pa
 
 @both
 def test_the_environment_is_read_for_every_credential_that_a_source_names(source: Source) -> None:
-    told = load({name: "told" for name in source.credentials})
+    told = load(dict.fromkeys(source.credentials, "told"))
     assert source.has_credentials(told.credentials)

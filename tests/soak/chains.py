@@ -1,4 +1,4 @@
-"""Option chains refreshed through several vendors: their manners, the truth, and the time that they dictate."""
+"""Option chains refreshed through several vendors: their manners, the truth, the time that they dictate."""
 
 from __future__ import annotations
 
@@ -142,7 +142,7 @@ def _told(true: Mapping[str, Any], row: Mapping[str, Any], spot: float) -> dict[
         volume = 0
     values = (
         true["type"], true["expiration"], (expiration - DAY).days, true["strike"], bid, ask,
-        (bid + ask) / 2 if 0 < ask and bid <= ask else None, last, volume, true["open_interest"],
+        (bid + ask) / 2 if ask > 0 and bid <= ask else None, last, volume, true["open_interest"],
         _volatility(true, source), spot,
     )  # fmt: skip
     told = dict(zip(_QUOTED, values, strict=True))
@@ -210,9 +210,10 @@ def dictated(
     """Seconds that limits, the outage and back-off dictate, and how they come about.
 
     The longer of two: (a) of the source that takes longest, its requests at its rate and the pauses that it
-    asks everybody for, and the longest back-off of one address; (b) from the first request to the first probe that can be answered, which is the first multiple
-    of the circuit's rest after its opening that lies behind the outage, then the requests that the source
-    was sent from there on at its rate, and the longest back-off of one of them.
+    asks everybody for, and the longest back-off of one address; (b) from the first request to the first
+    probe that can be answered, which is the first multiple of the circuit's rest after its opening that
+    lies behind the outage, then the requests that the source was sent from there on at its rate, and the
+    longest back-off of one of them.
 
     Args:
         outage: from and to, in seconds since the source's first request.

@@ -73,7 +73,9 @@ def refreshed(form: Form, folder: Path, serve: Callable[..., str]) -> None:
     seconds, said = chains.dictated(events, form.rate, FIRST, (0.0, form.down), form.rest)
     took = _fetching(events)
     print(f"{len(found.equal)} of {len(symbols)} equal, {dict(found.sources)}; absent {sorted(found.absent)}")
-    print(f"took {took:.1f} s ({whole:.1f} s with the start), dictated {seconds:.1f} s: {took / seconds:.2f} x")
+    print(
+        f"took {took:.1f} s ({whole:.1f} s with the start), dictated {seconds:.1f} s: {took / seconds:.2f} x"
+    )
     print(said)
     assert not found.different, dict(list(found.different.items())[:3])
     assert len(found.equal) >= LEAST_EQUAL * len(symbols)
@@ -87,7 +89,9 @@ def refreshed(form: Form, folder: Path, serve: Callable[..., str]) -> None:
 def _fetching(events: list[chains.Seen]) -> float:
     """Seconds of the job that fetched the chains, the last of the log."""
     ended = [event for event in events if event.told["what"] == "JobFinished"][-1]
-    started = [e for e in events if e.told["what"] == "JobStarted" and e.told["job_id"] == ended.told["job_id"]]
+    started = [
+        e for e in events if e.told["what"] == "JobStarted" and e.told["job_id"] == ended.told["job_id"]
+    ]
     return ended.at - started[0].at
 
 

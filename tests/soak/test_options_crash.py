@@ -54,7 +54,9 @@ def killed(world: World, line: Sequence[str], requests: int) -> None:
 
 def asked_again(world: World, before: set[str]) -> set[str]:
     """Symbols that were held and asked for all the same."""
-    asked = {path.rpartition("/")[2].removesuffix(".json").replace(".", "-") for path in world.stats()["paths"]}
+    asked = {
+        path.rpartition("/")[2].removesuffix(".json").replace(".", "-") for path in world.stats()["paths"]
+    }
     return before & asked
 
 

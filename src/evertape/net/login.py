@@ -97,11 +97,11 @@ class Logins:
             Denied: a credential is missing, named by its variable, or see `session`.
         """
         assert source.login is not None
-        given = self._credentials()
-        if not source.has_credentials(given):
+        credentials = self._credentials()
+        if not source.has_credentials(credentials):
             raise Denied(source.lacking())
         state = LoginState(
-            credentials=given,
+            credentials=credentials,
             kept=await asyncio.to_thread(self._keep.read, source.name),
             now=datetime.now(UTC),
             interactive=answer is not None,
