@@ -209,11 +209,11 @@ def dictated(
 ) -> tuple[float, str]:
     """Seconds that limits, the outage and back-off dictate, and how they come about.
 
-    The longer of two: (a) of the source that takes longest, its requests at its rate and the pauses that it
-    asks everybody for, and the longest back-off of one address; (b) from the first request to the first
-    probe that can be answered, which is the first multiple of the circuit's rest after its opening that
-    lies behind the outage, then the requests that the source was sent from there on at its rate, and the
-    longest back-off of one of them.
+    The longer of two: (a) of the source that takes longest, its requests at its rate or the pauses that it
+    asks everybody for, whichever is longer (permits come back in a pause), and the longest back-off of one
+    address; (b) from the first request to the first probe that can be answered, which is the first multiple
+    of the circuit's rest after its opening that lies behind the outage, then the requests that the source
+    was sent from there on at its rate, and the longest back-off of one of them.
 
     Args:
         outage: from and to, in seconds since the source's first request.
@@ -221,13 +221,14 @@ def dictated(
     sent = [e for e in events if e.told["what"] == "Sent"]
     counts = Counter(e.told["source"] for e in sent if e.told["source"] in VENDORS)
     pauses = {name: _paused(events, name) for name in counts}
-    busiest = max(counts, key=lambda name: counts[name] / rate + pauses[name])
+    taken = {name: max(count / rate, pauses[name]) for name, count in counts.items()}
+    busiest = max(taken, key=lambda name: taken[name])
     chain = _longest(events, 0.0)
-    by_limits = counts[busiest] / rate + pauses[busiest] + chain
+    by_limits = taken[busiest] + chain
     first = min(e.at for e in sent if e.told["source"] in VENDORS)
     said = (
-        f"{dict(counts)}; {busiest}: {counts[busiest]} requests at {rate:g}/s, {pauses[busiest]:.1f} s of "
-        f"pauses and {chain:.1f} s of back-off = {by_limits:.1f} s"
+        f"{dict(counts)}; {busiest}: {counts[busiest]} requests at {rate:g}/s or {pauses[busiest]:.1f} "
+        f"s of pauses, and {chain:.1f} s of back-off = {by_limits:.1f} s"
     )
     moves = circuit_of(events, source)
     if not moves:

@@ -24,7 +24,8 @@ HOSTS = (
 class Form:
     """How large, and how patient. `down` and `rest` are in seconds, `rate` in requests a second.
 
-    `first` and `others` are the shares of symbols that they know.
+    `first` and `others` are the shares of symbols that they know. `spare` are seconds that a busy machine
+    takes for itself, which count where the whole lasts a few.
     """
 
     companies: int
@@ -35,14 +36,17 @@ class Form:
     retry_base: float
     first: float
     others: float
+    spare: float
 
 
 LONG = Form(
-    companies=1500, underlyings=1205, rate=20, down=180.0, rest=60.0, retry_base=2.0, first=0.8, others=0.8
-)
+    companies=1500, underlyings=1205, first=0.8, others=0.8,
+    rate=20, down=180.0, rest=60.0, retry_base=2.0, spare=0.0,
+)  # fmt: skip
 SHORT = Form(
-    companies=80, underlyings=60, rate=40, down=3.0, rest=1.0, retry_base=0.1, first=1.0, others=0.65
-)
+    companies=80, underlyings=60, first=1.0, others=0.65,
+    rate=40, down=3.0, rest=1.0, retry_base=0.1, spare=3.0,
+)  # fmt: skip
 
 
 def refreshed(form: Form, folder: Path, serve: Callable[..., str]) -> None:
@@ -81,7 +85,7 @@ def refreshed(form: Form, folder: Path, serve: Callable[..., str]) -> None:
     assert len(found.equal) >= LEAST_EQUAL * len(symbols)
     _every_other_is_named(job, world, found.absent)
     chains.opened_once_probed_singly_and_closed(events, FIRST)
-    assert took <= MOST_RATIO * seconds
+    assert took <= MOST_RATIO * seconds + form.spare
     most = world.stats()["max_in_one_second"]
     assert all(most[host] <= form.rate for host in HOSTS), most
 

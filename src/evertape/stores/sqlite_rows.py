@@ -17,10 +17,9 @@ from evertape.stores.coding import encode_columns, encode_values
 from evertape.stores.schema import SQLITE
 from evertape.stores.sqlite_codes import Codes
 
-
 TOGETHER = 50
-"""Rows of a statement where there are so many: between statements other threads take the interpreter, and
-a statement's own cost is a quarter of a row's."""
+"""Rows of a statement where there are so many. One alone costs a quarter more, and between statements other
+threads take the interpreter."""
 
 
 @dataclass(frozen=True, kw_only=True)
