@@ -28,12 +28,14 @@ class Ran:
         seconds: of wall time from its start to its exit.
         busy: seconds of processor time, its children's included.
         memory: bytes, the largest sum of resident memory of all its processes that was seen.
+        course: the same sum from its start to its end, as it was seen.
     """
 
     seconds: float
     busy: float
     memory: int
     out: str
+    course: tuple[int, ...] = ()
 
 
 def compiled() -> None:
@@ -73,7 +75,9 @@ def run(command: Sequence[str], env: Mapping[str, str] | None = None) -> Ran:
         if code:
             raise RuntimeError(f"{' '.join(command)} ended with {code}: {said.read().decode()[-2000:]}")
         busy = after.children_user + after.children_system - before.children_user - before.children_system
-        return Ran(seconds=seconds, busy=busy, memory=peak.bytes, out=out.read().decode())
+        return Ran(
+            seconds=seconds, busy=busy, memory=peak.bytes, out=out.read().decode(), course=tuple(peak.course)
+        )
 
 
 class _Peak(threading.Thread):
@@ -84,13 +88,18 @@ class _Peak(threading.Thread):
 
     def __init__(self, pid: int) -> None:
         super().__init__(daemon=True)
-        self.bytes = 0
+        self.course: list[int] = []
         self._pid = pid
         self._ended = threading.Event()
 
     def run(self) -> None:
         while not self._ended.wait(_EVERY):
-            self.bytes = max(self.bytes, sum(map(_resident, _family(self._pid))))
+            self.course.append(sum(map(_resident, _family(self._pid))))
+
+    @property
+    def bytes(self) -> int:
+        """The most that was seen."""
+        return max(self.course, default=0)
 
     def stop(self) -> None:
         """Look no more."""

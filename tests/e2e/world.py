@@ -8,6 +8,7 @@ import sqlite3
 import subprocess
 import sys
 import urllib.request
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -108,8 +109,8 @@ LEDGER = {
 TIMES = {"fetched_at", "indexed_at", "in_facts_at", "listed_at", "absent_at"}
 
 
-def tables(home: Path) -> dict[str, list[tuple[Any, ...]]]:
-    """Every data row of a home, fetch times and the ledger aside, in a fixed order."""
+def tables(home: Path, but: Collection[str] = ()) -> dict[str, list[tuple[Any, ...]]]:
+    """Every data row of a home, fetch times (and columns `but`) and the ledger aside, in a fixed order."""
     connection = sqlite3.connect(home / "evertape.db")
     try:
         names = [
@@ -123,7 +124,7 @@ def tables(home: Path) -> dict[str, list[tuple[Any, ...]]]:
             if name in LEDGER or name.endswith("_coded") or name in ("codes", "counters"):
                 continue
             columns = [row[1] for row in connection.execute(f"PRAGMA table_info({name})")]
-            chosen = ", ".join(c for c in columns if c not in TIMES)
+            chosen = ", ".join(c for c in columns if c not in TIMES and c not in but)
             kept[name] = sorted(connection.execute(f"SELECT {chosen} FROM {name}").fetchall(), key=repr)
         return kept
     finally:

@@ -13,7 +13,7 @@ from evertape.engine import planner, report
 from evertape.model.plan import Plan
 from evertape.model.unit import Freshness, Standing, Unit
 from evertape.settings import BANDWIDTH
-from evertape.sources import sec
+from evertape.sources import cboe, schwab, sec, yahoo
 
 
 def company(number: int, level: Freshness, size: int | None = None, days: int | None = None) -> Standing:
@@ -143,6 +143,24 @@ def test_a_person_chooses_the_route_and_the_digest_tells() -> None:
     assert [step.feed for step in single.steps] == ["sec.companyfacts"]
     assert "as asked" in bulk.steps[0].reason
     assert len({bulk.digest, single.digest, plan(missing(10)).digest}) == 3
+
+
+def test_a_source_that_a_person_prefers_is_asked_first_whatever_it_costs() -> None:
+    standings = [
+        Standing(
+            dataset="options", key=f"X{n}:{n}", label=f"X{n}", level=Freshness.MISSING,
+            unit=Unit("options", f"X{n}:{n}", extent="dte 30"),
+        )
+        for n in range(5)
+    ]  # fmt: skip
+    found = [feed for feed in (*schwab.FEEDS, *cboe.FEEDS, *yahoo.FEEDS) if feed.dataset == "options"]
+    roads = planner.Roads(rates={"schwab": 20.0, "cboe": 20.0, "yahoo": 20.0})
+    (cheap,) = planner.make_plan("options", standings, {"options": found}, roads, {}, "1").steps
+    assert cheap.feed == "cboe.options"
+    wished = replace(roads, preferred=("yahoo", "schwab"))
+    (step,) = planner.make_plan("options", standings, {"options": found}, wished, {}, "1").steps
+    assert step.feed == "yahoo.options"
+    assert "as asked" in step.reason
 
 
 def test_a_feed_that_cannot_answer_all_is_no_route_of_its_own() -> None:

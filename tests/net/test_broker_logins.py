@@ -16,6 +16,7 @@ from evertape.model.call import Call, Reply
 from evertape.model.feed import Source
 from evertape.model.login import Question
 from evertape.net.login import Keep, Logins
+from evertape.settings import load
 from evertape.sources import robinhood, schwab
 
 NOW = datetime(2026, 9, 21, 14, 0, tzinfo=UTC)
@@ -52,8 +53,8 @@ class Eager(ManualClock):
         self._instant += max(0.0, seconds)
 
 
-def logins(wire: Wire, kept: Path) -> Logins:
-    return Logins(wire, lambda: CREDENTIALS, Eager(NOW), Keep(kept))
+def logins(wire: Wire, kept: Path, credentials: Mapping[str, str] = CREDENTIALS) -> Logins:
+    return Logins(wire, lambda: credentials, Eager(NOW), Keep(kept))
 
 
 def typed(question: Question) -> str:
@@ -102,3 +103,17 @@ async def test_an_approval_that_never_comes_ends_after_two_minutes(tmp_path: Pat
         await logins(wire, tmp_path / "sessions.json").log_in(robinhood.SOURCE, typed)
     polls = [call for call in wire.sent if "/push/" in call.url]
     assert timedelta(seconds=100) < len(polls) * timedelta(seconds=5) <= timedelta(seconds=120)
+
+
+@both
+async def test_a_login_without_its_credentials_names_them(source: Source, tmp_path: Path) -> None:
+    wire = Wire({})
+    with pytest.raises(Denied, match=" and ".join(source.credentials)):
+        await logins(wire, tmp_path / "sessions.json", {}).log_in(source, typed)
+    assert wire.sent == []
+
+
+@both
+def test_the_environment_is_read_for_every_credential_that_a_source_names(source: Source) -> None:
+    told = load(dict.fromkeys(source.credentials, "told"))
+    assert source.has_credentials(told.credentials)

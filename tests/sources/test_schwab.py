@@ -84,12 +84,20 @@ def test_a_whole_chain_is_one_request() -> None:
     assert query(asked("all", "BRK-B:1067983"))["symbol"] == "BRK/B"
 
 
-def test_an_empty_chain_says_that_there_are_no_options() -> None:
-    empty = json.dumps({"status": "SUCCESS", "expirationList": []}).encode()
-    for call, sent in ((asked("all"), chain(status="FAILED")), (asked(), empty)):
+def test_an_empty_chain_beside_the_stocks_price_says_that_there_are_no_options() -> None:
+    (page,) = schwab.read_chains(reply(asked("all"), chain(status="FAILED")), {})
+    (held,) = page.settled
+    assert (held.outcome, page.calls, page.batches) == (Outcome.NOTHING, (), ())
+
+
+def test_an_empty_answer_that_also_an_unknown_symbol_gets_settles_nothing() -> None:
+    none = json.dumps({"status": "FAILED", "expirationList": []}).encode()
+    told = {"symbol": "AMAT", "status": "FAILED", "underlying": None, "underlyingPrice": 0.0}
+    bare = json.dumps({**told, "callExpDateMap": {}, "putExpDateMap": {}}).encode()
+    for call, sent in ((asked(), none), (asked("all"), bare)):
         (page,) = schwab.read_chains(reply(call, sent), {})
-        (held,) = page.settled
-        assert (held.outcome, page.calls, page.batches) == (Outcome.NOTHING, (), ())
+        assert (page.settled, page.calls, page.batches) == ((), (), ())
+        assert "AMAT" in page.notes[0]
 
 
 @pytest.mark.parametrize("call", [asked(), asked("all"), prices_asked()])

@@ -58,10 +58,24 @@ def stack(
     return stack.build(
         options if retries is None else dataclasses.replace(options, retries=retries),
         sources=found,
-        credentials=settings.current_credentials,
+        credentials=_for_a_second(settings.current_credentials, clock),
         clock=clock,
         emit=emit,
     )
+
+
+def _for_a_second(ask: Callable[[], Mapping[str, str]], clock: Clock) -> Callable[[], Mapping[str, str]]:
+    """The same answer for a second: every request asks, and each time a file would be looked for."""
+    held: Mapping[str, str] = {}
+    until = float("-inf")
+
+    def answer() -> Mapping[str, str]:
+        nonlocal held, until
+        if clock.instant() >= until:
+            held, until = ask(), clock.instant() + 1.0
+        return held
+
+    return answer
 
 
 async def log_in(
@@ -82,7 +96,7 @@ async def log_in(
 
     source = found[name]
     if not source.has_credentials(settings.current_credentials()):
-        raise UserError(f"{source.credential_names} is not set; {source.credential_help}")
+        raise UserError(source.lacking())
     options = net_options(settings, {})
     gate = stack.gated(options, sources=found, clock=clock)
     logins = Logins(gate, settings.current_credentials, clock, Keep(options.keep_path))

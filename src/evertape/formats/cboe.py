@@ -5,9 +5,9 @@ https://cdn.cboe.com/api/global/delayed_quotes/options/AAPL.json; the shape is o
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Collection, Sequence
-from datetime import UTC, date, datetime, tzinfo
+from collections.abc import Callable, Collection, Mapping, Sequence
+from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -19,14 +19,14 @@ Pick = Callable[[Sequence[date]], Collection[date]]
 """Of the expirations that there are, those to read."""
 
 _NEW_YORK = ZoneInfo("America/New_York")
-_STRIKE = re.compile(r"[CP][0-9]{8}")
+_RIGHTS: Mapping[str, Right] = {"C": "call", "P": "put"}
 _PERCENT = 0.1
 """A chain's volatilities in percent are about its 30-day volatility, fractions about a hundredth of it."""
 _HIGHEST = 3.0
 """Without a 30-day volatility: a chain whose middle contract is above it is in percent."""
 
 
-class _Option(msgspec.Struct):
+class _Option(msgspec.Struct, gc=False):
     option: str
     bid: float | None = None
     ask: float | None = None
@@ -85,18 +85,17 @@ def read_chain(body: bytes, pick: Pick | None = None) -> Chain:
         root, expiration = series[name[:-9]]
         if expiration not in kept:
             continue
-        if not _STRIKE.fullmatch(name, len(name) - 9):
+        letter, digits = name[-9], name[-8:]
+        if letter not in _RIGHTS or not (digits.isascii() and digits.isdecimal()):
             raise MalformedChain(f"{name!r} is no OCC symbol such as AAPL260116C00150000")
-        right: Right = "call" if name[-9] == "C" else "put"
         traded = _local(sent.last_trade_time)
         last = sent.last_trade_price if traded or sent.last_trade_price else None
-        quotes.append(
-            Quote(
-                root + name[-15:], right, expiration, int(name[-8:]) / 1000, sent.bid, sent.ask, last,
-                sent.volume, sent.open_interest, sent.iv / scale if sent.iv else sent.iv,
-                sent.delta, sent.gamma, sent.theta, sent.vega, sent.rho, traded,
-            )
+        said = (
+            root + name[-15:], _RIGHTS[letter], expiration, int(digits) / 1000, sent.bid, sent.ask, last,
+            sent.volume, sent.open_interest, sent.iv / scale if sent.iv else sent.iv,
+            sent.delta, sent.gamma, sent.theta, sent.vega, sent.rho, traded,
         )  # fmt: skip
+        quotes.append(Quote._make(said))
     return Chain(
         symbol=told.symbol,
         price=price(told.current_price),
@@ -137,15 +136,24 @@ def _series(options: Sequence[_Option]) -> dict[str, tuple[str, date]]:
 
 def _local(text: str | None) -> datetime | None:
     """A New York time without a zone as an aware UTC instant."""
-    return _instant(text, _NEW_YORK) if text else None
+    if not text:
+        return None
+    try:
+        # A chain's trades share few hours, and converting each time costs as much as reading the contract.
+        return datetime.fromisoformat(f"{text}+00:00") + _behind(text[:13])
+    except (ValueError, OverflowError) as error:
+        raise MalformedChain(f"{text!r} is no time such as 2024-07-22T15:16:17") from error
+
+
+@lru_cache(maxsize=10_000)
+def _behind(hour: str) -> timedelta:
+    """How far New York's clock is behind UTC in an hour such as 2024-07-22T15."""
+    local = datetime.fromisoformat(f"{hour}:00")
+    return local.replace(tzinfo=_NEW_YORK) - local.replace(tzinfo=UTC)
 
 
 def _utc(text: str) -> datetime:
-    return _instant(text, UTC)
-
-
-def _instant(text: str, zone: tzinfo) -> datetime:
     try:
-        return datetime.fromisoformat(text).replace(tzinfo=zone).astimezone(UTC)
+        return datetime.fromisoformat(text).replace(tzinfo=UTC)
     except (ValueError, OverflowError) as error:
         raise MalformedChain(f"{text!r} is no time such as 2024-07-22T15:16:17") from error

@@ -124,6 +124,10 @@ class Source:
         found = [bool(given.get(name)) for name in self.credentials]
         return (all if self.all_of else any)(found) if found else True
 
+    def lacking(self) -> str:
+        """The sentence for a missing credential: which variables, and what to type."""
+        return f"{self.credential_names} is not set; {self.credential_help}"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Backoff:

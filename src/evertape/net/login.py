@@ -100,10 +100,16 @@ class Logins:
 
         Args:
             answer: asks a person; None where nobody is there.
+
+        Raises:
+            Denied: a credential is missing, named by its variable, or see `session`.
         """
         assert source.login is not None
+        credentials = self._credentials()
+        if not source.has_credentials(credentials):
+            raise Denied(source.lacking())
         state = LoginState(
-            credentials=self._credentials(),
+            credentials=credentials,
             kept=await asyncio.to_thread(self._keep.read, source.name),
             now=datetime.now(UTC),
             interactive=answer is not None,

@@ -79,7 +79,7 @@ class Session:
             raise UserError(f"there is no source {call.source}, which {call.url} belongs to")
         given = {name: credentials[name] for name in source.credentials if credentials.get(name)}
         if not source.has_credentials(credentials):
-            raise Denied(f"{source.credential_names} is not set; {source.credential_help}")
+            raise Denied(source.lacking())
         for name, value in given.items():
             if not value.isprintable():
                 raise Denied(f"{name} holds a line break or another unprintable character; set it again")

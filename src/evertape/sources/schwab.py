@@ -19,7 +19,7 @@ from evertape.clock import NEW_YORK, end_of_day, new_york_date
 from evertape.datasets import options, universe
 from evertape.errors import Denied, Malformed, Throttled, Transient
 from evertape.formats.bars import MalformedPrices
-from evertape.formats.chains import Chain, MalformedChain
+from evertape.formats.chains import MalformedChain
 from evertape.formats.schwab import fault_of, read_chain, read_expirations, read_history, schwab_symbol
 from evertape.formats.typed import same_symbol
 from evertape.model.call import Call, Reply
@@ -214,7 +214,11 @@ def ask_chains(standings: Sequence[Standing]) -> Sequence[Call]:
 
 
 def read_chains(reply: Reply, held: Mapping[str, Holding]) -> Iterator[Page]:
-    """The expirations that the unit asks for; a symbol that Schwab does not know settles nothing."""
+    """The expirations that the unit asks for; a symbol that Schwab does not know settles nothing.
+
+    Schwab has the same empty list of expirations for one that it does not know and for one without options,
+    so that it settles nothing either. An empty chain beside the underlying's quote is an answer.
+    """
     (unit,) = reply.call.units
     symbol, _ = universe.split_listing(unit.key)
     if reply.status != 200:
@@ -227,12 +231,15 @@ def read_chains(reply: Reply, held: Mapping[str, Holding]) -> Iterator[Page]:
             if wanted:
                 yield Page(calls=(_between(reply.call, symbol, Span(wanted[0], wanted[-1])),))
                 return
-            chain = Chain(symbol=symbol, price=None, priced_at=None, quotes=())
-        else:
-            chain = read_chain(reply.body, lambda there: options.nearest(there, unit.extent, day))
+            yield Page(notes=(f"Schwab lists no expirations of {symbol}",))
+            return
+        chain = read_chain(reply.body, lambda there: options.nearest(there, unit.extent, day))
     except MalformedChain as error:
         raise Malformed(f"{reply.call.url}: {error}") from error
     _insist(chain.symbol, symbol, reply)
+    if not chain.expirations and chain.price is None:
+        yield Page(notes=(f"Schwab has neither options nor a price of {symbol}",))
+        return
     yield page_of_chains(unit, (chain,), reply, held.get(unit.key))
 
 

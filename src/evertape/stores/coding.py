@@ -62,7 +62,8 @@ def instant_text(at: datetime, timespec: str = "seconds") -> str:
     """An instant as 2021-06-30T23:59:59Z, cut to `timespec`. Raises ValueError for a naive one."""
     if at.tzinfo is None:
         raise ValueError(f"{at.isoformat()} has no time zone; give an aware instant")
-    return at.astimezone(UTC).isoformat(timespec=timespec)[:-6] + "Z"
+    there = at if at.tzinfo is UTC else at.astimezone(UTC)
+    return there.isoformat(timespec=timespec)[:-6] + "Z"
 
 
 def instant_of(text: str) -> datetime:

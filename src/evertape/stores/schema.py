@@ -156,14 +156,14 @@ def literal(value: float | str) -> str:
     return "-9e999" if value == -math.inf else str(value)
 
 
-def upsert(table: Table, dialect: Dialect) -> str:
-    """One row in: inserted, or updated where it differs; a null does not replace a `keep` column."""
+def upsert(table: Table, dialect: Dialect, rows: int = 1) -> str:
+    """So many rows in: inserted, or updated where they differ; a null does not replace a `keep` column."""
     name = stored_name(table)
     # Only rows that differ are rewritten: an unchanged company costs no page of the log.
     rest = [column for column in table.columns if column.name not in table.key]
-    marks = ", ".join([dialect.mark] * len(table.columns))
+    marks = f"({', '.join([dialect.mark] * len(table.columns))})"
     head = (
-        f"INSERT INTO {name} ({', '.join(table.names)}) VALUES ({marks}) "  # noqa: S608
+        f"INSERT INTO {name} ({', '.join(table.names)}) VALUES {', '.join([marks] * rows)} "  # noqa: S608
         f"ON CONFLICT ({', '.join(table.key)})"
     )
     if not rest:
