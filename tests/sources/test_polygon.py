@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -237,26 +236,6 @@ def test_the_recorded_market_is_adjusted_and_refused_for_that(recorded: dict[str
 
 
 MARKET = 12_000
-
-
-def test_a_day_of_the_whole_market_is_read_in_less_than_a_second() -> None:
-    due = [Unit("prices", f"S{n}:{n}", Span(JUL8, JUL8)) for n in range(MARKET)]
-    (asked,) = polygon.ask_grouped([standing(each) for each in due])
-    body = answer([row(10.0 + n % 7, JUL8, f"S{n}") for n in range(MARKET)])
-    closes = tuple(10.0 + n / 100 for n in range(21))
-    mark = json.dumps({"n": 21, "last": "2026-07-07", "closes": closes})
-    span = Span(date(2026, 6, 1), JUL7)
-    held = {
-        each.key: Holding(
-            unit=replace(each, span=span), outcome=Outcome.SETTLED, checked_at=AT, source="polygon", mark=mark
-        )
-        for each in due
-    }
-    started = time.process_time()
-    pages = list(polygon.read_grouped(reply(asked, body, AT), held))
-    spent = time.process_time() - started
-    assert len(rows(pages, prices.DailyPrice)) == len(pages[0].settled) == MARKET
-    assert spent < 1.0
 
 
 def ranged(first: date, last: date, *evidence: str) -> Call:
