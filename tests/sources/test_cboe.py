@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import json
-import time
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -127,12 +126,6 @@ def test_the_recorded_chain_as_rows_of_one_snapshot(shared: Path) -> None:
     assert len(picked) == sum(name[4:10] in ("240816", "240823", "240830") for name in options)
     (held,) = near[0].settled
     assert (held.outcome, held.unit.extent, held.source) == (Outcome.SETTLED, "dte 30", "cboe")
-
-
-def _seconds(sent: bytes) -> float:
-    started = time.perf_counter()
-    read_chain(sent)
-    return time.perf_counter() - started
 
 
 def test_one_request_a_chain_to_the_address_of_the_symbol() -> None:
