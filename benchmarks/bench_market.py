@@ -171,7 +171,7 @@ def chains(count: int, contracts: int, place: Path) -> None:
         f"the sandbox's {served:.1f} s; {job['right']:,} right, {job['rows']:,} rows"
     )
     rate = count / job["seconds"]
-    print(f"  {rate:,.0f} underlyings/s (hoped for: {LEAST_UNDERLYINGS:.0f})")
+    print(f"  {rate:,.0f} underlyings/s (hoped for, of small chains: {LEAST_UNDERLYINGS:.0f})")
     print(f"  {rate * contracts:,.0f} contracts/s (hoped for, of large chains: {LEAST_CONTRACTS:,.0f})")
     alone = count * contracts / max(ran.busy, (ran.busy + served) / CORES)
     print(f"  {alone:,.0f} contracts/s by processor time: as if nothing else ran on the {CORES} cores")
