@@ -258,7 +258,8 @@ async def read_case(url: str, case: Case, home: Path) -> dict[str, Reading]:
         kept = {"refresh_token": token_of("refresh", case.begun), "obtained_at": obtained}
         Keep(settings.state / "sessions.json").write("schwab", kept)
         clock = SystemClock(settings.now)
-        transport = wiring.stack(settings, wiring.sources(found, settings), {}, clock, lambda _event: None)
+        limited = {n: wiring.limited(settings, source) for n, source in found.sources.items()}
+        transport = wiring.stack(settings, limited, {}, clock, lambda _event: None)
         try:
             readings[name] = await read_by_sources(transport, found.feeds[name], case.symbols)
         finally:

@@ -9,8 +9,9 @@ import importlib
 import importlib.util
 import pkgutil
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from types import ModuleType
@@ -24,6 +25,35 @@ from evertape.model.feed import Feed, Source
 from evertape.model.records import Record, table_of
 
 _Named = TypeVar("_Named", Dataset, Source, Feed)
+
+
+class Found(Mapping[str, _Named]):
+    """Things by name, looked for when they are asked for: importing all vendors takes a tenth of a second,
+    which a verb that only reads need not pay.
+
+    Args:
+        one: the thing of a name where it can be had without looking at all others, else None.
+        everything: all of them.
+    """
+
+    def __init__(
+        self, one: Callable[[str], _Named | None], everything: Callable[[], Mapping[str, _Named]]
+    ) -> None:
+        self._one = one
+        self._everything: Callable[[], Mapping[str, _Named]] = cache(everything)
+        self._held: dict[str, _Named] = {}
+
+    def __getitem__(self, name: str) -> _Named:
+        if name not in self._held:
+            told = self._one(name)
+            self._held[name] = self._everything()[name] if told is None else told
+        return self._held[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._everything())
+
+    def __len__(self) -> int:
+        return len(self._everything())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,22 +91,50 @@ class Catalog:
         return named
 
 
-def find(plugins: Path | None = None) -> Catalog:
+def find(plugins: Path | None = None, adapt: Callable[[Source], Source] = lambda source: source) -> Catalog:
     """Everything in the package and in `plugins`.
 
+    Args:
+        adapt: a source to the same under the limits that are set.
+
     Raises:
-        UserError: a file cannot be imported, two have one name, or one needs what is not there.
+        UserError: a file cannot be imported, two have one name, or one needs what is not there. What is
+            wrong with a source is raised when the sources are first looked at.
     """
     datasets = {d.name: d for d in _unique(_declared(dataset_files, plugins, "datasets", Dataset))}
-    sources = {s.name: s for s in _unique(_declared(source_files, plugins, "sources", Source))}
-    feeds = {f.name: f for f in _unique(_declared(source_files, plugins, "sources", Feed))}
-    for feed in feeds.values():
-        if feed.dataset not in datasets or feed.source not in sources:
-            raise UserError(
-                f"feed {feed.name} answers for dataset {feed.dataset!r} of source {feed.source!r}, "
-                "and not both are there; check the file's DATASET and SOURCE"
-            )
-    return Catalog(datasets=_ordered(datasets), sources=sources, feeds=feeds)
+    quick = plugins is None or not any((plugins / "sources").glob("*.py"))
+
+    def every_source() -> Mapping[str, Source]:
+        return {s.name: adapt(s) for s in _unique(_declared(source_files, plugins, "sources", Source))}
+
+    def every_feed() -> Mapping[str, Feed]:
+        feeds = {f.name: f for f in _unique(_declared(source_files, plugins, "sources", Feed))}
+        for feed in feeds.values():
+            if feed.dataset not in datasets or feed.source not in sources:
+                raise UserError(
+                    f"feed {feed.name} answers for dataset {feed.dataset!r} of source {feed.source!r}, "
+                    "and not both are there; check the file's DATASET and SOURCE"
+                )
+        return feeds
+
+    def one_source(name: str) -> Source | None:
+        found = _of_its_file(name, Source) if quick else None
+        return None if found is None else adapt(found)
+
+    def one_feed(name: str) -> Feed | None:
+        return _of_its_file(name, Feed) if quick else None
+
+    sources = Found(one_source, every_source)
+    return Catalog(datasets=_ordered(datasets), sources=sources, feeds=Found(one_feed, every_feed))
+
+
+def _of_its_file(name: str, kind: type[_Named]) -> _Named | None:
+    """The source or feed of a name, if it is in the package's file that its first part names."""
+    module = f"{source_files.__name__}.{name.partition('.')[0]}"
+    if not name.partition(".")[0].isidentifier() or importlib.util.find_spec(module) is None:
+        return None
+    declared = _named_in(importlib.import_module(module), kind)
+    return next((thing for thing in declared if thing.name == name), None)
 
 
 def _ordered(datasets: Mapping[str, Dataset]) -> Mapping[str, Dataset]:
@@ -101,9 +159,13 @@ def _unique(found: Iterator[_Named]) -> list[_Named]:
 
 def _declared(package: ModuleType, plugins: Path | None, folder: str, kind: type[_Named]) -> Iterator[_Named]:
     for module in _modules(package, plugins / folder if plugins else None):
-        for name in ("DATASET", "SOURCE", "FEEDS"):
-            value = getattr(module, name, ())
-            yield from (v for v in (value if isinstance(value, tuple) else (value,)) if isinstance(v, kind))
+        yield from _named_in(module, kind)
+
+
+def _named_in(module: ModuleType, kind: type[_Named]) -> Iterator[_Named]:
+    for name in ("DATASET", "SOURCE", "FEEDS"):
+        value = getattr(module, name, ())
+        yield from (v for v in (value if isinstance(value, tuple) else (value,)) if isinstance(v, kind))
 
 
 def _modules(package: ModuleType, folder: Path | None) -> Iterator[ModuleType]:

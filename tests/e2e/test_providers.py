@@ -8,6 +8,7 @@ import json
 import subprocess
 from collections.abc import Callable, Iterator
 from datetime import date
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -153,7 +154,7 @@ def test_a_key_that_is_changed_is_used_by_who_runs_already(serve: Callable[..., 
         file.write_text(f"# mine\nPOLYGON_API_KEY={key}\n")
 
     async def asked() -> list[str]:
-        found = wiring.sources(catalog.find(), settings)
+        found = catalog.find(None, partial(wiring.limited, settings)).sources
         clock = SystemClock(settings.now)
         transport = wiring.stack(settings, found, {}, clock, lambda _event: None)
         said = []

@@ -12,6 +12,7 @@ from collections.abc import Callable, Coroutine, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -150,7 +151,7 @@ class Simulation:
     async def refresh(self, symbols: tuple[str, ...], manners: Mapping[str, Any]) -> None:
         """Log in, let the vendors have their manners, and refresh the chains of some symbols."""
         asyncio.get_running_loop().set_default_executor(AtOnce())
-        sources = wiring.sources(catalog.find(self.settings.home / "plugins"), self.settings)
+        sources = catalog.find(self.settings.home / "plugins", partial(wiring.limited, self.settings)).sources
         breaker = Breaker(rest=REST, error_share=0.1)
         options = GateOptions(path=self.settings.state / "gate.db", breaker=breaker)
         gate = Gate(self.wire, sources, self.clock, self.emit, options)

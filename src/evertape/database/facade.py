@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -55,8 +56,7 @@ class Database(AbstractContextManager["Database"]):
     ) -> None:
         self.settings = settings
         self.clock = clock or SystemClock(settings.now)
-        found = catalog.find(settings.home / "plugins")
-        self.catalog = dataclasses.replace(found, sources=wiring.sources(found, settings))
+        self.catalog = catalog.find(settings.home / "plugins", partial(wiring.limited, settings))
         self.store = store or SqliteStore(settings.database, read_only=read_only)
         self.on_event: Callable[[Event], None] = lambda _event: None
         self.read_only = read_only
@@ -216,10 +216,11 @@ class Database(AbstractContextManager["Database"]):
 
 
 def _limits(settings: Settings, found: catalog.Catalog) -> dict[str, int]:
+    """Requests a window by source, where a setting chooses them."""
     sandboxed = settings.sandbox is not None
     limits = {
-        name: planner.limit_of(source, settings.rates.get(name), sandbox=sandboxed)
-        for name, source in found.sources.items()
+        name: planner.limit_of(found.sources[name], rate, sandbox=sandboxed)
+        for name, rate in settings.rates.items()
     }
     return {name: limit for name, limit in limits.items() if limit is not None}
 

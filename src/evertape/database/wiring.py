@@ -6,7 +6,6 @@ import dataclasses
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
-from evertape.catalog import Catalog
 from evertape.clock import Clock
 from evertape.errors import UserError
 from evertape.model.call import Transport
@@ -19,24 +18,23 @@ if TYPE_CHECKING:
     from evertape.net.stack import NetOptions
 
 
-def sources(catalog: Catalog, settings: Settings) -> dict[str, Source]:
-    """The sources under the limits that are set; against a sandbox without the ceilings that spare
-    real ones."""
-    found = {}
-    for name, source in catalog.sources.items():
-        limits = source.limits
-        if name in settings.limits:
-            page = limits[0].page if limits else ""
-            told = settings.limits[name]
-            if any(limit.ceiling for limit in limits) and not settings.sandbox:
-                raise UserError(
-                    f"EVERTAPE_LIMITS sets {name}, which tolerates no other limit; use {source.rate_setting}"
-                )
-            limits = tuple(Limit(count=count, seconds=seconds, page=page) for count, seconds in told)
-        if settings.sandbox:
-            limits = tuple(dataclasses.replace(limit, ceiling=None) for limit in limits)
-        found[name] = dataclasses.replace(source, limits=limits)
-    return found
+def limited(settings: Settings, source: Source) -> Source:
+    """A source under the limits that are set; against a sandbox without the ceiling that spares a real one.
+
+    Raises:
+        UserError: a limit is set for a source that tolerates no other.
+    """
+    limits = source.limits
+    if source.name in settings.limits:
+        page = limits[0].page if limits else ""
+        told = settings.limits[source.name]
+        if any(limit.ceiling for limit in limits) and not settings.sandbox:
+            name = source.name
+            raise UserError(f"EVERTAPE_LIMITS sets {name}, which tolerates none; use {source.rate_setting}")
+        limits = tuple(Limit(count=count, seconds=seconds, page=page) for count, seconds in told)
+    if settings.sandbox:
+        limits = tuple(dataclasses.replace(limit, ceiling=None) for limit in limits)
+    return dataclasses.replace(source, limits=limits)
 
 
 def stack(

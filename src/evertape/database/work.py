@@ -197,7 +197,7 @@ class Workshop:
             feeds=self._catalog.feeds,
             clock=self._clock,
             emit=self.on_event,
-            others={name: self.survey.feeds_of(name) for name in self._catalog.datasets},
+            others={step.dataset: self.survey.feeds_of(step.dataset) for step in plan.steps if not crew},
             # A batch is leased while the one before is worked off.
             workers=workers if crew is None else 2 * crew.size,
             crew=crew,
