@@ -39,7 +39,7 @@ class Found(Mapping[str, _Named]):
     def __init__(
         self, one: Callable[[str], _Named | None], everything: Callable[[], Mapping[str, _Named]]
     ) -> None:
-        self._one = one
+        self._one: Callable[[str], _Named | None] = one
         self._everything: Callable[[], Mapping[str, _Named]] = cache(everything)
         self._held: dict[str, _Named] = {}
 

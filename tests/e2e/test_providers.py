@@ -137,6 +137,15 @@ def test_testing_tells_a_wrong_key_from_a_source_that_is_down(keyed: World) -> N
     assert {each["requests"] for each in told} == {1}
 
 
+class Later(SystemClock):
+    """The machine's clock, so many seconds on: keys are looked for once a second."""
+
+    later = 0.0
+
+    def instant(self) -> float:
+        return super().instant() + self.later
+
+
 def test_a_key_that_is_changed_is_used_by_who_runs_already(serve: Callable[..., str], tmp_path: Path) -> None:
     settings = Settings(
         home=tmp_path / "home",
@@ -155,11 +164,12 @@ def test_a_key_that_is_changed_is_used_by_who_runs_already(serve: Callable[..., 
 
     async def asked() -> list[str]:
         found = catalog.find(None, partial(wiring.limited, settings)).sources
-        clock = SystemClock(settings.now)
+        clock = Later(settings.now)
         transport = wiring.stack(settings, found, {}, clock, lambda _event: None)
         said = []
         for key in ("", "badkey", "goodkey", "badkey"):
             put(key)
+            clock.later += 1.0
             try:
                 said.append(str((await transport.send(call)).status))
             except Denied as error:
