@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 
-from evertape.sandbox import SandboxOptions, running
+from evertape.sandbox import SandboxOptions
+from tests.e2e import forks
 from tests.e2e.conftest import MARKET_DAY
 from tests.e2e.world import World, tables
 
@@ -31,7 +32,7 @@ def counted(world: World, kind: str) -> tuple[int, int]:
 def one_by_one(home: Path, companies: int) -> dict[str, Any]:
     """The rows of a market that is fetched one by one."""
     world = World(home=home, now=MARKET_DAY.isoformat())
-    with running(SandboxOptions(market=companies, today=MARKET_DAY)) as world.url:
+    with forks.sandbox(SandboxOptions(market=companies, today=MARKET_DAY)) as world.url:
         assert world.run(*ALL, "--route", "single").returncode == 0
         assert counted(world, "bulk") == (0, 0)
     return tables(world.home)

@@ -10,7 +10,6 @@ import pytest
 from tests.e2e.world import World, tables
 from tests.soak import runs
 
-
 UNBROKEN = {"EVERTAPE_CIRCUIT": "20,60,0.9"}
 """A third of failures would open the circuit; what is shown here is that no wrong row is written."""
 
