@@ -24,6 +24,13 @@ def serve() -> Iterator[Callable[..., str]]:
         yield lambda **options: stack.enter_context(forks.sandbox(SandboxOptions(**options)))
 
 
+@pytest.fixture(scope="module")
+def serve_for_all() -> Iterator[Callable[..., str]]:
+    """Start sandboxes that end with the module."""
+    with ExitStack() as stack:
+        yield lambda **options: stack.enter_context(forks.sandbox(SandboxOptions(**options)))
+
+
 @pytest.fixture
 def world(tmp_path: Path) -> World:
     """A home that does not exist yet."""

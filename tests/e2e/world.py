@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -55,6 +56,12 @@ class World:
             text=True,
             **more,
         )
+
+    def copied(self, folder: Path) -> World:
+        """The same home again, in a folder of its own, at the same sandbox, which counts from zero."""
+        shutil.copytree(self.home, folder / "home")
+        self.reset()
+        return World(home=folder / "home", url=self.url, now=self.now, extra=dict(self.extra))
 
     def begin(self, *arguments: str) -> forks.Spoken:
         """The command line as a child process, forked; it need not import the program first."""
