@@ -85,17 +85,19 @@ class Spoken(Fork):
             streams = [file.fileno() for file in (nothing, *self._files)]
             fork = forked(module, arguments, environment, streams)
             self._open = stack.pop_all()
+        self._told: tuple[str, str] | None = None
         super().__init__(fork.args, fork.pid, fork._status)
 
     def communicate(self, timeout: float | None = None) -> tuple[str, str]:
         """What it said to stdout and stderr until its end."""
         self.wait(_LONG if timeout is None else timeout)
-        with self._open:
-            told = []
-            for file in self._files:
-                file.seek(0)
-                told.append(file.read().decode())
-        return told[0], told[1]
+        if self._told is None:
+            with self._open:
+                for file in self._files:
+                    file.seek(0)
+                out, err = (file.read().decode() for file in self._files)
+            self._told = out, err
+        return self._told
 
 
 @cache

@@ -22,14 +22,22 @@ NINETEEN = "AAPL,MSFT,NVDA,CSCO,HD,XOM,F,LMND,GOOGL,MRVL,SNOW,TSM,AMD,ABT,APD,AE
 STANDING = "SELECT COUNT(*) FROM quality_findings WHERE resolved_at IS NULL"
 
 
-@pytest.fixture
-def recorded(world: World, serve: Callable[..., str], shared: Path) -> World:
-    """All companies of the later recorded tree."""
-    world.url = serve(data=shared / "upstream" / "2026-07-10")
-    world.now = "2026-07-10"
+@pytest.fixture(scope="module")
+def fetched(
+    tmp_path_factory: pytest.TempPathFactory, serve_for_all: Callable[..., str], shared: Path
+) -> World:
+    """All companies of the later recorded tree. Only for copying."""
+    url = serve_for_all(data=shared / "upstream" / "2026-07-10")
+    world = World(home=tmp_path_factory.mktemp("fetched") / "home", url=url, now="2026-07-10")
     done = world.run("refresh", "financials", "--symbols", NINETEEN, "--yes")
     assert done.returncode == 0, done.stderr
     return world
+
+
+@pytest.fixture
+def recorded(tmp_path: Path, fetched: World) -> World:
+    """All companies of the later recorded tree."""
+    return fetched.copied(tmp_path)
 
 
 def verified(world: World, *arguments: str) -> Any:

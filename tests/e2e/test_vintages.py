@@ -103,7 +103,8 @@ def test_what_stands_now_is_what_the_statements_hold(built: World) -> None:
         stands = built.sql(f"SELECT {own} FROM {vintage} WHERE known_to IS NULL ORDER BY 1, 2, 3")
         assert stands == built.sql(f"SELECT {own} FROM {statement} ORDER BY 1, 2, 3")
         assert (
-            built.sql(f"SELECT 1 FROM {vintage} WHERE known_to <= known_from OR filed_date > known_from") == []
+            built.sql(f"SELECT 1 FROM {vintage} WHERE known_to <= known_from OR filed_date > known_from")
+            == []
         )
 
 
