@@ -19,7 +19,7 @@ from tests.e2e.conftest import MARKET_DAY
 from tests.e2e.world import World, tables
 
 ALL = ("refresh", "financials", "--scope", "all", "--yes")
-COMPANIES, FEW = 60, 8
+COMPANIES, FEW = 36, 8
 BULK = "*/companyfacts.zip"
 
 

@@ -113,7 +113,7 @@ def test_nothing_but_findings_is_written_and_a_second_run_changes_nothing(record
 
 
 def test_exactly_the_standing_slips_of_a_market_are_hard(market: Callable[..., World]) -> None:
-    world = market(120, seed=11)
+    world = market(60, seed=11)
     assert world.run("refresh", "financials", "--scope", "all", "--yes").returncode == 0
     told = verified(world)
     slips = set()
