@@ -11,7 +11,7 @@ import gc
 import importlib
 import json
 import os
-import selectors
+import select
 import signal
 import socket
 import subprocess
@@ -210,34 +210,45 @@ def _become(
     os._exit(code if isinstance(code, int) else int(code is not None))
 
 
+def _fork(requests: socket.socket, message: bytes, fds: list[int]) -> tuple[int, socket.socket]:
+    """Fork for one request; the pid, told already, and where to tell how it ended."""
+    request = json.loads(message)
+    pid = os.fork()
+    if pid == 0:
+        signal.set_wakeup_fd(-1)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        requests.close()
+        _become(request, request["line"], request["environment"], fds)
+    status = socket.socket(fileno=fds.pop())
+    for fd in fds:
+        os.close(fd)
+    status.send(str(pid).encode())
+    return pid, status
+
+
 def _serve(requests: socket.socket) -> None:
     """Fork for each request and tell its pid, then how it ended; ends when nobody can ask any more."""
-    looking = selectors.DefaultSelector()
-    looking.register(requests, selectors.EVENT_READ)
+    deaths, waking = os.pipe()
+    os.set_blocking(deaths, False)
+    os.set_blocking(waking, False)
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    signal.set_wakeup_fd(waking, warn_on_full_buffer=False)
+    living: dict[int, socket.socket] = {}
     while True:
-        for key, _ in looking.select():
-            if key.data is None:
-                message, fds, _, _ = socket.recv_fds(requests, _MESSAGE, _STREAMS + 1)
-                if not message:
-                    return
-                request = json.loads(message)
-                pid = os.fork()
-                if pid == 0:
-                    looking.close()
-                    requests.close()
-                    _become(request, request["line"], request["environment"], fds)
-                status = socket.socket(fileno=fds.pop())
-                for fd in fds:
-                    os.close(fd)
-                status.send(str(pid).encode())
-                watched = os.pidfd_open(pid)
-                looking.register(watched, selectors.EVENT_READ, (pid, status))
-            else:
-                pid, status = key.data
-                looking.unregister(key.fd)
-                os.close(key.fd)
-                with status, suppress(OSError):
-                    status.send(str(os.waitpid(pid, 0)[1]).encode())
+        ready, _, _ = select.select([requests.fileno(), deaths], [], [])
+        if deaths in ready:
+            os.read(deaths, _MESSAGE)
+            for pid in [*living]:
+                ended, code = os.waitpid(pid, os.WNOHANG)
+                if ended:
+                    with living.pop(pid) as status, suppress(OSError):
+                        status.send(str(code).encode())
+        if requests.fileno() in ready:
+            message, fds, _, _ = socket.recv_fds(requests, _MESSAGE, _STREAMS + 1)
+            if not message:
+                return
+            child, status = _fork(requests, message, fds)
+            living[child] = status
 
 
 if __name__ == "__main__":
