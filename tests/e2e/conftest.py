@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from evertape.sandbox import SandboxOptions, running
+from evertape.sandbox import SandboxOptions
+from tests.e2e import forks
 from tests.e2e.world import World
 
 MARKET_DAY = date(2026, 6, 30)
@@ -20,7 +21,14 @@ MARKET_DAY = date(2026, 6, 30)
 def serve() -> Iterator[Callable[..., str]]:
     """Start sandboxes that end with the test."""
     with ExitStack() as stack:
-        yield lambda **options: stack.enter_context(running(SandboxOptions(**options)))
+        yield lambda **options: stack.enter_context(forks.sandbox(SandboxOptions(**options)))
+
+
+@pytest.fixture(scope="module")
+def serve_for_all() -> Iterator[Callable[..., str]]:
+    """Start sandboxes that end with the module."""
+    with ExitStack() as stack:
+        yield lambda **options: stack.enter_context(forks.sandbox(SandboxOptions(**options)))
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 import signal
-import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -15,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from tests.e2e import bulkfiles
+from tests.e2e import bulkfiles, forks
 from tests.e2e.world import World, tables
 
 FACTS = "data.sec.gov/api/xbrl/companyfacts"
@@ -198,9 +197,9 @@ def stopped(pid: int) -> Iterator[None]:
 
 
 @contextmanager
-def extracting(world: World, path: Path, *more: str) -> Iterator[subprocess.Popen[str]]:
+def extracting(world: World, path: Path, *more: str) -> Iterator[forks.Spoken]:
     """An extract that runs, killed at the end where the test has left it."""
-    child = world.start("extract", str(path), *more)
+    child = world.begin("extract", str(path), *more)
     try:
         yield child
     finally:
@@ -261,18 +260,18 @@ def at(world: World, label: str) -> int | None:
     return int(rows[0][0]) if rows else None
 
 
-@pytest.fixture
-def many(tmp_path: Path) -> Path:
-    """Sixty companies, one of which takes long to read."""
+@pytest.fixture(scope="module")
+def many(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Sixty companies, one of which takes long to read. Nobody writes there."""
     bodies = {n: bulkfiles.body(n) for n in range(100, 160)}
-    return bulkfiles.folder(tmp_path / "bulk", {**bodies, 130: bulkfiles.slow(130)})
+    return bulkfiles.folder(tmp_path_factory.mktemp("many") / "bulk", {**bodies, 130: bulkfiles.slow(130)})
 
 
 def test_status_watch_shows_the_processes_and_ends_with_the_job(world: World, many: Path) -> None:
     with extracting(world, many, "--workers", "2") as child:
         pid = until(lambda: at(world, "0000000130"))
         with stopped(pid):
-            watching = world.start("status", "--watch")
+            watching = world.begin("status", "--watch")
             told = json.loads(world.run("status", "--watch", "--json").stdout)
             until(lambda: has_open(watching.pid, "evertape.db"))
         assert child.wait(timeout=60) == 0
@@ -312,7 +311,7 @@ def test_processes_whose_parent_is_killed_end_by_themselves(world: World, many: 
         pids = children(child.pid)
         assert len(pids) == 2
         child.kill()
-        child.wait()
+        child.wait(30)
         assert until(lambda: gone(pids))
     states = dict(world.sql("SELECT state, COUNT(*) FROM sync_items GROUP BY state"))
     assert states.get("leased", 0) > 0

@@ -13,12 +13,13 @@ from typing import Any
 
 import pytest
 
-from evertape.sandbox import SandboxOptions, running
+from evertape.sandbox import SandboxOptions
+from tests.e2e import forks
 from tests.e2e.conftest import MARKET_DAY
 from tests.e2e.world import World, tables
 
 ALL = ("refresh", "financials", "--scope", "all", "--yes")
-COMPANIES, FEW = 60, 12
+COMPANIES, FEW = 36, 8
 BULK = "*/companyfacts.zip"
 
 
@@ -31,7 +32,7 @@ def counted(world: World, kind: str) -> tuple[int, int]:
 def one_by_one(home: Path, companies: int) -> dict[str, Any]:
     """The rows of a market that is fetched one by one."""
     world = World(home=home, now=MARKET_DAY.isoformat())
-    with running(SandboxOptions(market=companies, today=MARKET_DAY)) as world.url:
+    with forks.sandbox(SandboxOptions(market=companies, today=MARKET_DAY)) as world.url:
         assert world.run(*ALL, "--route", "single").returncode == 0
         assert counted(world, "bulk") == (0, 0)
     return tables(world.home)
@@ -74,10 +75,10 @@ def test_a_slow_rate_makes_the_file_the_cheaper_way_and_the_plan_says_so(
     assert checked.returncode == 3
     said = " ".join(checked.stderr.split())
     assert (
-        "sec.bulk: 1 calls; 12 of facts due: 12 missing; all in one file of 1,300 MB (sec.bulk), cheaper"
+        "sec.bulk: 1 calls; 8 of facts due: 8 missing; all in one file of 1,300 MB (sec.bulk), cheaper"
         in said
     )
-    assert "12 single requests of 1.8 MB (sec.companyfacts) would take about 13 s" in said
+    assert "8 single requests of 1.2 MB (sec.companyfacts) would take about 9 s" in said
     world.extra |= {"EVERTAPE_BANDWIDTH": "1"}
     assert "all in one file of 1,300 MB (sec.bulk) would take" in " ".join(
         world.run("refresh", "financials", "--scope", "all", "--check").stderr.split()

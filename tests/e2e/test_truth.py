@@ -13,7 +13,7 @@ import pytest
 from tests.e2e.world import World
 
 TABLES = ("income_statements", "balance_sheets", "cash_flow_statements")
-COMPANIES = 200
+COMPANIES, FEW = 200, 100
 
 
 def held(world: World) -> dict[tuple[int, str, str], dict[str, Any]]:
@@ -81,7 +81,9 @@ def refresh_everything(world: World) -> None:
     assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.parametrize(("companies", "seed"), [(COMPANIES, 11), (40, 2)])
+@pytest.mark.parametrize(
+    ("companies", "seed"), [(FEW, 11), (40, 2), pytest.param(COMPANIES, 11, marks=pytest.mark.soak)]
+)
 def test_every_cell_is_the_truth(market: Callable[..., World], companies: int, seed: int) -> None:
     world = market(companies, seed=seed)
     refresh_everything(world)

@@ -22,14 +22,22 @@ NINETEEN = "AAPL,MSFT,NVDA,CSCO,HD,XOM,F,LMND,GOOGL,MRVL,SNOW,TSM,AMD,ABT,APD,AE
 STANDING = "SELECT COUNT(*) FROM quality_findings WHERE resolved_at IS NULL"
 
 
-@pytest.fixture
-def recorded(world: World, serve: Callable[..., str], shared: Path) -> World:
-    """All companies of the later recorded tree."""
-    world.url = serve(data=shared / "upstream" / "2026-07-10")
-    world.now = "2026-07-10"
+@pytest.fixture(scope="module")
+def fetched(
+    tmp_path_factory: pytest.TempPathFactory, serve_for_all: Callable[..., str], shared: Path
+) -> World:
+    """All companies of the later recorded tree. Only for copying."""
+    url = serve_for_all(data=shared / "upstream" / "2026-07-10")
+    world = World(home=tmp_path_factory.mktemp("fetched") / "home", url=url, now="2026-07-10")
     done = world.run("refresh", "financials", "--symbols", NINETEEN, "--yes")
     assert done.returncode == 0, done.stderr
     return world
+
+
+@pytest.fixture
+def recorded(tmp_path: Path, fetched: World) -> World:
+    """All companies of the later recorded tree."""
+    return fetched.copied(tmp_path)
 
 
 def verified(world: World, *arguments: str) -> Any:
@@ -105,7 +113,7 @@ def test_nothing_but_findings_is_written_and_a_second_run_changes_nothing(record
 
 
 def test_exactly_the_standing_slips_of_a_market_are_hard(market: Callable[..., World]) -> None:
-    world = market(120, seed=11)
+    world = market(60, seed=11)
     assert world.run("refresh", "financials", "--scope", "all", "--yes").returncode == 0
     told = verified(world)
     slips = set()

@@ -16,6 +16,7 @@ from evertape.datasets import vintages as dataset
 from evertape.errors import UserError
 from evertape.model.events import Event, ItemSettled
 from evertape.settings import load
+from tests.e2e.conftest import MARKET_DAY
 from tests.e2e.world import World, tables
 
 FINANCIALS = ("refresh", "financials", "--scope", "all", "--yes")
@@ -23,13 +24,33 @@ BUILD = ("refresh", "vintages", "--yes")
 TABLES = ("income_vintages", "balance_vintages", "cash_flow_vintages")
 
 
-@pytest.fixture
-def held(market: Callable[..., World]) -> World:
-    """Six made-up companies, and no vintages."""
-    world = market(6, seed=3)
+@pytest.fixture(scope="module")
+def fetched(tmp_path_factory: pytest.TempPathFactory, serve_for_all: Callable[..., str]) -> World:
+    """Six made-up companies, and no vintages. Only for copying."""
+    url = serve_for_all(market=6, seed=3, today=MARKET_DAY)
+    world = World(home=tmp_path_factory.mktemp("fetched") / "home", url=url, now=MARKET_DAY.isoformat())
     assert world.run(*FINANCIALS).returncode == 0
-    world.reset()
     return world
+
+
+@pytest.fixture(scope="module")
+def with_vintages(tmp_path_factory: pytest.TempPathFactory, fetched: World) -> World:
+    """The same with vintages. Only for copying."""
+    world = fetched.copied(tmp_path_factory.mktemp("built"))
+    assert world.run(*BUILD).returncode == 0
+    return world
+
+
+@pytest.fixture
+def held(tmp_path: Path, fetched: World) -> World:
+    """Six made-up companies, and no vintages."""
+    return fetched.copied(tmp_path)
+
+
+@pytest.fixture
+def built(tmp_path: Path, with_vintages: World) -> World:
+    """The same with vintages."""
+    return with_vintages.copied(tmp_path)
 
 
 def opened(world: World) -> Database:
@@ -68,30 +89,29 @@ def test_some_are_built_where_some_are_named(held: World) -> None:
         assert frame.attrs["note"].startswith("5 companies are behind their facts, 5 of them without any")
 
 
-def test_what_stands_now_is_what_the_statements_hold(held: World) -> None:
-    assert held.run(*BUILD).returncode == 0
+def test_what_stands_now_is_what_the_statements_hold(built: World) -> None:
     for statement, vintage in (
         ("income_statements", "income_vintages"),
         ("balance_sheets", "balance_vintages"),
         ("cash_flow_statements", "cash_flow_vintages"),
     ):
-        names = [c[1] for c in held.sql(f"PRAGMA table_info({statement})")]
-        shared = [c[1] for c in held.sql(f"PRAGMA table_info({vintage})") if c[1] in names]
+        names = [c[1] for c in built.sql(f"PRAGMA table_info({statement})")]
+        shared = [c[1] for c in built.sql(f"PRAGMA table_info({vintage})") if c[1] in names]
         own = ", ".join(
             c for c in shared if c not in ("known_from", "filed_date", "accession_number", "form")
         )
-        stands = held.sql(f"SELECT {own} FROM {vintage} WHERE known_to IS NULL ORDER BY 1, 2, 3")
-        assert stands == held.sql(f"SELECT {own} FROM {statement} ORDER BY 1, 2, 3")
+        stands = built.sql(f"SELECT {own} FROM {vintage} WHERE known_to IS NULL ORDER BY 1, 2, 3")
+        assert stands == built.sql(f"SELECT {own} FROM {statement} ORDER BY 1, 2, 3")
         assert (
-            held.sql(f"SELECT 1 FROM {vintage} WHERE known_to <= known_from OR filed_date > known_from") == []
+            built.sql(f"SELECT 1 FROM {vintage} WHERE known_to <= known_from OR filed_date > known_from")
+            == []
         )
 
 
 @pytest.mark.parametrize("period", ["annual", "quarter", "ttm"])
-def test_a_screen_is_each_companys_own_history(held: World, period: str) -> None:
-    assert held.run(*BUILD).returncode == 0
+def test_a_screen_is_each_companys_own_history(built: World, period: str) -> None:
     lines = ["revenue", "operating_cash_flow", "total_assets"]
-    with opened(held) as db:
+    with opened(built) as db:
         for day in ("2019-05-10", "2024-11-07", "2026-06-30"):
             screen = records(db.known_on(day, lines, period=period))
             assert len(screen) > 3
@@ -109,10 +129,9 @@ def test_a_screen_is_each_companys_own_history(held: World, period: str) -> None
                 assert row["behind"] is False
 
 
-def test_the_documented_sql_is_the_screen(held: World) -> None:
-    assert held.run(*BUILD).returncode == 0
+def test_the_documented_sql_is_the_screen(built: World) -> None:
     query = str(dataset.__doc__).split("\n\n")[1].replace(":day", "?1")
-    with opened(held) as db:
+    with opened(built) as db:
         screen = records(db.known_on("2024-11-07", ["revenue"], period="quarter"))
         assert screen
         _, rows = db.store.sql(query, ("2024-11-07",))
@@ -137,25 +156,24 @@ def test_without_vintages_or_with_a_wrong_name_it_says_what_to_type(held: World)
                 db.known_on("2024-01-01", lines, period=period)
 
 
-def test_facts_read_again_leave_them_behind_and_building_again_mends_it(held: World) -> None:
-    assert held.run(*BUILD).returncode == 0
-    before = vintages(held)
+def test_facts_read_again_leave_them_behind_and_building_again_mends_it(built: World) -> None:
+    before = vintages(built)
     # As after a refresh that brought new facts: another reading of the company's facts.
-    with opened(held) as db:
+    with opened(built) as db:
         facts = db.store.holdings("facts")
         key, holding = sorted(facts.items())[0]
     held_by_hand = (
         "UPDATE holdings SET checked_at = '2026-07-02T00:00:00Z' WHERE dataset = 'facts' AND key = ?"
     )
-    held.write(held_by_hand, key)
-    assert held.json("status", "vintages")["behind"] == 1
-    with opened(held) as db:
+    built.write(held_by_hand, key)
+    assert built.json("status", "vintages")["behind"] == 1
+    with opened(built) as db:
         frame = db.known_on("2026-06-30", ["revenue"])
         assert list(frame[frame["behind"]]["cik"]) == [int(key)]
         assert "1 companies are behind" in frame.attrs["note"]
-    assert held.json(*BUILD)["job"]["right"] == 1
-    assert held.json("status", "vintages")["behind"] == 0
-    assert vintages(held) == before
+    assert built.json(*BUILD)["job"]["right"] == 1
+    assert built.json("status", "vintages")["behind"] == 0
+    assert vintages(built) == before
     assert holding.checked_at.date() <= date(2026, 7, 1)
 
 

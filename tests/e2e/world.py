@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -13,6 +14,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tests.e2e import forks
+
+# Without bytecode every process that is started compiles the whole program first.
+_FOREIGN = ("EVERTAPE", "EDGAR", "SEC_", "PYTHONDONTWRITEBYTECODE")
 IDENTITY = "Ada Lovelace ada@example.org"
 
 
@@ -28,7 +33,7 @@ class World:
     @property
     def environment(self) -> dict[str, str]:
         """Nothing of the caller's set-up leaks in."""
-        kept = {k: v for k, v in os.environ.items() if not k.startswith(("EVERTAPE", "EDGAR", "SEC_"))}
+        kept = {k: v for k, v in os.environ.items() if not k.startswith(_FOREIGN)}
         ours = {
             "EVERTAPE_HOME": str(self.home),
             "EVERTAPE_STATE": str(self.home.parent / "state"),
@@ -42,7 +47,7 @@ class World:
         return {**kept, **{k: v for k, v in ours.items() if v}, **self.extra}
 
     def start(self, *arguments: str, **more: Any) -> subprocess.Popen[str]:
-        """The command line as a child process."""
+        """The command line as a child process, begun as a person begins it."""
         return subprocess.Popen(
             [sys.executable, "-m", "evertape", *arguments],
             env=self.environment,
@@ -53,11 +58,25 @@ class World:
             **more,
         )
 
+    def copied(self, folder: Path) -> World:
+        """The same home again, in a folder of its own, at the same sandbox, which counts from zero."""
+        shutil.copytree(self.home, folder / "home")
+        self.reset()
+        return World(home=folder / "home", url=self.url, now=self.now, extra=dict(self.extra))
+
+    def begin(self, *arguments: str) -> forks.Spoken:
+        """The command line as a child process, forked; it need not import the program first."""
+        return forks.Spoken("evertape.__main__", arguments, self.environment)
+
     def run(self, *arguments: str, timeout: float = 120) -> subprocess.CompletedProcess[str]:
         """Run to the end; nobody sits at the terminal."""
-        child = self.start(*arguments)
-        out, err = child.communicate(timeout=timeout)
-        return subprocess.CompletedProcess(child.args, child.returncode, out, err)
+        child = self.begin(*arguments)
+        try:
+            out, err = child.communicate(timeout=timeout)
+        except subprocess.TimeoutExpired:
+            child.kill()
+            raise
+        return subprocess.CompletedProcess(child.args, child.wait(0), out, err)
 
     def json(self, *arguments: str, code: int = 0) -> Any:
         """The JSON answer of a verb that ends with `code`."""
@@ -124,8 +143,10 @@ def tables(home: Path, but: Collection[str] = ()) -> dict[str, list[tuple[Any, .
             if name in LEDGER or name.endswith("_coded") or name in ("codes", "counters"):
                 continue
             columns = [row[1] for row in connection.execute(f"PRAGMA table_info({name})")]
-            chosen = ", ".join(c for c in columns if c not in TIMES and c not in but)
-            kept[name] = sorted(connection.execute(f"SELECT {chosen} FROM {name}").fetchall(), key=repr)
+            chosen = [c for c in columns if c not in TIMES and c not in but]
+            order = ", ".join(str(n + 1) for n in range(len(chosen)))
+            query = f"SELECT {', '.join(chosen)} FROM {name} ORDER BY {order}"
+            kept[name] = connection.execute(query).fetchall()
         return kept
     finally:
         connection.close()

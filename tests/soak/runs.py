@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import signal
 import subprocess
-import sys
 import time
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
+from tests.e2e import forks
 from tests.e2e.world import World, tables
 
-ROOT = Path(__file__).resolve().parents[2]
 REFRESH = ("refresh", "financials", "--scope", "all", "--yes")
 
 
@@ -44,7 +42,7 @@ def settled(world: World) -> set[str]:
 
 def cut(world: World, number: signal.Signals, after: float) -> None:
     """A refresh that gets a signal after some seconds."""
-    child = world.start(*REFRESH)
+    child = world.begin(*REFRESH)
     try:
         child.communicate(timeout=after)
     except subprocess.TimeoutExpired:
@@ -56,21 +54,14 @@ def cut(world: World, number: signal.Signals, after: float) -> None:
 
 def cut_in_commit(world: World, number: signal.Signals, nth: int) -> None:
     """A refresh that signals itself when its Nth COMMIT begins."""
-    child = subprocess.run(
-        [sys.executable, "-m", "tests.soak.driver", number.name, str(nth)],
-        env=world.environment,
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        stdin=subprocess.DEVNULL,
-        timeout=120,
-        check=False,
-    )
-    assert child.returncode in (-number, 130, 0), child.stderr
+    child = forks.Spoken("tests.soak.driver", (number.name, str(nth)), world.environment)
+    _, err = child.communicate(timeout=120)
+    assert child.returncode in (-number, 130, 0), err
 
 
-def go_on(world: World, expected: Uninterrupted) -> float:
-    """Resume to the end; returns the seconds from the start of the process to its first request.
+def go_on(world: World, expected: Uninterrupted) -> tuple[float, float]:
+    """Resume to the end; the seconds from the start of the process to its first request, and those that a
+    run takes on this machine now that finds nothing to fetch.
 
     Nothing that was settled is asked for again, and the rows are those of the undisturbed run.
     """
@@ -84,7 +75,11 @@ def go_on(world: World, expected: Uninterrupted) -> float:
     stats = world.stats()
     again = {path for path in stats["paths"] if any(cik in path for cik in before)}
     assert again == set()
+    first = stats["first"]
+    waited = float(first - began) if first else 0.0
+    began = time.monotonic()
     final = world.run(*REFRESH)
+    quiet = time.monotonic() - began
     assert final.returncode == 0, final.stderr
     rows = tables(world.home)
     for name, expected_rows in expected.rows.items():
@@ -92,5 +87,4 @@ def go_on(world: World, expected: Uninterrupted) -> float:
         more = set(rows[name]) - set(expected_rows)
         assert rows[name] == expected_rows, (name, sorted(lost, key=repr)[:3], sorted(more, key=repr)[:3])
     assert set(rows) == set(expected.rows)
-    first = stats["first"]
-    return float(first - began) if first else 0.0
+    return waited, quiet

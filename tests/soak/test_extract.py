@@ -62,7 +62,7 @@ def settled(world: World) -> dict[int, tuple[Any, ...]]:
 
 def killed(world: World, arguments: tuple[str, ...], at: int) -> set[int]:
     """A command whose process is killed as soon as `at` items are settled; the pids of its children."""
-    child = world.start(*arguments)
+    child = world.begin(*arguments)
     pids: set[int] = set()
     try:
         until(lambda: len(settled(world)) >= at or child.poll() is not None, 600)

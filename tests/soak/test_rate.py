@@ -29,7 +29,7 @@ def pair(url: str, folder: Path) -> list[World]:
 
 def together(url: str, folder: Path) -> None:
     worlds = pair(url, folder)
-    children = [world.start(*runs.REFRESH) for world in worlds]
+    children = [world.begin(*runs.REFRESH) for world in worlds]
     for child in children:
         _, err = child.communicate(timeout=600)
         assert child.returncode == 0, err

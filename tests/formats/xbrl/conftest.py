@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import gzip
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 
@@ -55,6 +56,15 @@ class Recorded:
         self.body: Callable[[str], bytes] = body
         self.facts: Callable[[str], CompanyFacts] = facts
         self.statements: Callable[[str], Statements] = statements
+
+
+@pytest.fixture(scope="package", autouse=True)
+def _rarely_collected() -> Iterator[None]:
+    """Facts are many small objects and no cycles: looking for cycles costs a sixth of these tests."""
+    usual = gc.get_threshold()
+    gc.set_threshold(200_000, 20, 20)
+    yield
+    gc.set_threshold(*usual)
 
 
 @pytest.fixture(scope="session")

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import gzip
 import json
 import random
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import cached_property
@@ -15,6 +13,8 @@ from typing import Any
 from evertape.formats.xbrl import CompanyFacts, decode
 from evertape.formats.xbrl.concepts import TAGS
 
+_EMPTY = 100
+"""Bytes of a body that names a company without facts, at most."""
 _LARGE = ("us-gaap", "ifrs-full")
 _FOLDER = "data.sec.gov/api/xbrl/companyfacts"
 
@@ -92,11 +92,11 @@ def _until(unit: _Unit, last: str) -> str:
     return f"{unit.head}:[{kept}]" if kept else ""
 
 
-def companies(shared: Path) -> Iterator[Recorded]:
-    """Every recorded company that has facts, one body after the other; equal bodies once."""
-    seen = set()
+def bodies(shared: Path) -> list[Path]:
+    """Files of recorded bodies that tell facts; of equal ones the first, as checksum and length say."""
+    found: dict[bytes, Path] = {}
     for file in sorted((shared / "upstream").glob(f"*/{_FOLDER}/CIK*.json.gz")):
-        body = gzip.decompress(file.read_bytes())
-        if body not in seen and b'"accn"' in body:
-            seen.add(body)
-            yield Recorded(body)
+        ending = file.read_bytes()[-8:]
+        if int.from_bytes(ending[4:], "little") > _EMPTY:
+            found.setdefault(ending, file)
+    return list(found.values())

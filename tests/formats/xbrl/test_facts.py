@@ -251,12 +251,14 @@ def test_every_accession_of_a_recorded_body_is_seen(name: str, recorded: Recorde
     written = {a.decode() for a in re.findall(rb'"accn":"([^"]+)"', body)}
     assert set(company.filings) == written
     document = json.loads(body)
-    for tags in document["facts"].values():
-        for tag in tags.values():
-            for reports in tag["units"].values():
-                for r in reports:
-                    seen = company.filings[r["accn"]]
-                    assert (seen.form, seen.filed.isoformat()) == (r["form"], r["filed"])
+    said = {
+        (r["accn"], r["form"], r["filed"])
+        for tags in document["facts"].values()
+        for tag in tags.values()
+        for reports in tag["units"].values()
+        for r in reports
+    }
+    assert said == {(a, seen.form, seen.filed.isoformat()) for a, seen in company.filings.items()}
 
 
 def test_the_extractor_version_is_stable_within_a_run() -> None:
