@@ -37,7 +37,6 @@ class OptionQuote(Record):
 
     table = "option_quotes"
     key = ("listing_id", "taken_at", "contract")
-    indexes = (("day",),)
 
     listing_id: int = column("the underlying's listing, see listings")
     taken_at: datetime = column("when the source answered, UTC; the same for the whole snapshot")
