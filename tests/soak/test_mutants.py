@@ -33,7 +33,7 @@ class Mutant:
 
 XBRL = "formats/xbrl"
 MUTANTS = [
-    Mutant("restated", f"{XBRL}/index.py", "f.end): f for f in folded}", "f.end): f for f in folded[::-1]}"),
+    Mutant("restated", f"{XBRL}/index.py", "latest[span] = kept[-1]", "latest[span] = kept[0]"),
     Mutant("look-ahead", f"{XBRL}/index.py", "if f.filed <= as_of", "if f.filed is not as_of"),
     Mutant("proxies", f"{XBRL}/index.py", 'form.startswith(("DEF", "PRE", "424"))', "form is None"),
     Mutant("odd durations", f"{XBRL}/periods.py", "if _days(span) in YEAR}", "if _days(span) > 300}"),
