@@ -181,3 +181,22 @@ def test_a_key_that_is_changed_is_used_by_who_runs_already(serve: Callable[..., 
     assert none.startswith("POLYGON_API_KEY or MASSIVE")
     assert bad == again == "Polygon does not know the key "
     assert good == "200"
+
+
+@pytest.mark.parametrize("variable", ["EVERTAPE_SOURCES=yaho,cboe", "EVERTAPE_LIMITS=yaho=30/min"])
+def test_a_setting_that_names_no_source_is_refused(world: World, variable: str) -> None:
+    name, _, value = variable.partition("=")
+    world.extra = {name: value}
+    for verb in (("providers",), ("refresh", "market", "--yes")):
+        done = world.run(*verb)
+        assert done.returncode == 2
+        assert f"{name} names yaho, which is no source" in done.stderr
+
+
+def test_a_missing_identity_is_said_before_anything_is_sent(world: World) -> None:
+    world.url = "http://127.0.0.1:9"
+    world.extra = {"EDGAR_IDENTITY": ""}
+    done = world.run("refresh", "market", "--yes")
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1].startswith("evertape: EDGAR_IDENTITY or SEC_USER_AGENT is not set")
+    assert "retry" not in done.stderr

@@ -90,7 +90,7 @@ def job(console: Console, report: JobReport) -> None:
         f"{duration(report.seconds)}, finished {finished}"
     )
     if report.nothing:
-        console.print(f"  {report.nothing} have none; that is known now")
+        console.print(f"  {report.nothing} had nothing; that is known now")
     if report.pending:
         console.print(f"  {report.pending} pending: they are looked at again later")
     for note in report.notes[:NOTES_SHOWN]:

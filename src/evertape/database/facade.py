@@ -101,9 +101,13 @@ class Database(AbstractContextManager["Database"]):
         """
         chosen = chosen or Selection()
         datasets = self.survey.target(target)
+        wiring.refuse_unknown(self.settings, self.catalog.sources)
         self.workshop.refuse_second()
         heard = Heard()
-        for dataset in self.survey.evidence_for(datasets):
+        evidence = self.survey.evidence_for(datasets)
+        if self._transport is None:
+            wiring.refuse_undeclared(self.settings, self.catalog, evidence)
+        for dataset in evidence:
             heard = await _learn(self, dataset, chosen, heard)
         return self.survey.judge(target, chosen, heard)
 

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from evertape.database.wiring import refuse_unknown
 from evertape.datasets.limits import RateLimit
 from evertape.datasets.options import extent_of
 from evertape.datasets.universe import listing_key
@@ -35,6 +36,7 @@ def providers(db: Database) -> list[RateLimit]:
     from evertape.net.shared import SharedState
 
     settings, now = db.settings, db.clock.real_now()
+    refuse_unknown(settings, db.catalog.sources)
     shared = SharedState(settings.state / "gate.db")
     keep = Keep(settings.state / "sessions.json")
     given = settings.current_credentials()

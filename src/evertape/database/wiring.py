@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from evertape.catalog import Catalog
 from evertape.clock import Clock
-from evertape.errors import UserError
+from evertape.errors import Denied, UserError
 from evertape.model.call import Transport
+from evertape.model.dataset import Dataset
 from evertape.model.events import Emit
 from evertape.model.feed import Limit, Source
 from evertape.model.login import Question, Session
@@ -30,11 +32,31 @@ def limited(settings: Settings, source: Source) -> Source:
         told = settings.limits[source.name]
         if any(limit.ceiling for limit in limits) and not settings.sandbox:
             name = source.name
-            raise UserError(f"EVERTAPE_LIMITS sets {name}, which tolerates none; use {source.rate_setting}")
+            raise UserError(f"EVERTAPE_LIMITS cannot set the limit of {name}; use {source.rate_setting}")
         limits = tuple(Limit(count=count, seconds=seconds, page=page) for count, seconds in told)
     if settings.sandbox:
         limits = tuple(dataclasses.replace(limit, ceiling=None) for limit in limits)
     return dataclasses.replace(source, limits=limits)
+
+
+def refuse_unknown(settings: Settings, found: Mapping[str, Source]) -> None:
+    """Raises UserError where a setting names a source that there is not."""
+    for variable, named in (("EVERTAPE_SOURCES", settings.preferred), ("EVERTAPE_LIMITS", settings.limits)):
+        for name in named:
+            if name not in found:
+                known = ", ".join(sorted(n for n, source in found.items() if source.hosts))
+                raise UserError(f"{variable} names {name}, which is no source; choose of {known}")
+
+
+def refuse_undeclared(settings: Settings, found: Catalog, evidence: Sequence[Dataset]) -> None:
+    """Raises Denied where what a check rests on lacks a credential: before anything is sent, and not after
+    the retries of whatever else cannot be reached."""
+    given = settings.current_credentials()
+    for dataset in evidence:
+        for feed in found.feeds_of(dataset.name):
+            source = found.sources[feed.source]
+            if not source.has_credentials(given):
+                raise Denied(source.lacking())
 
 
 def stack(
