@@ -82,6 +82,12 @@ class Reply:
     origin: str = "wire"
     path: Path | None = None
 
+    @property
+    def retry_after(self) -> float | None:
+        """Seconds for which the source asks to be left alone; None where it names none, or a date."""
+        text = self.headers.get("retry-after", "")
+        return float(text) if text.isdecimal() else None
+
 
 class Transport(Protocol):
     """Anything that answers a call."""

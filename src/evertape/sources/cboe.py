@@ -29,9 +29,7 @@ def refusal(reply: Reply) -> Refusal | None:
     for people refuses, whatever its status."""
     head = reply.body[:400].lstrip().lower()
     if reply.status == 429:
-        after = reply.headers.get("retry-after", "")
-        wait = float(after) if after.isdecimal() else None
-        return Refusal(kind="throttled", reason="Cboe answered 429", retry_after=wait)
+        return Refusal(kind="throttled", reason="Cboe answered 429", retry_after=reply.retry_after)
     if reply.status >= 500:
         return Refusal(kind="transient", reason=f"Cboe answered {reply.status}")
     if reply.status == 404 or (reply.status == 403 and head.startswith(b"<?xml")):

@@ -48,10 +48,7 @@ def refusal(reply: Reply) -> Refusal | None:
     """
     status, words = reply.status, f"Schwab answered {reply.status}"
     if status == 429:
-        after = reply.headers.get("retry-after", "")
-        return Refusal(
-            kind="throttled", reason=words, retry_after=float(after) if after.isdecimal() else None
-        )
+        return Refusal(kind="throttled", reason=words, retry_after=reply.retry_after)
     if status >= 500:
         return Refusal(kind="transient", reason=words)
     fault = fault_of(reply.body) if status != 200 or len(reply.body) < 4096 else None

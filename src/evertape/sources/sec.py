@@ -40,10 +40,10 @@ def refusal(reply: Reply) -> Refusal | None:
             reason='the SEC refuses an undeclared tool; set EDGAR_IDENTITY="Your Name you@example.org"',
         )
     if reply.status == 429:
-        return Refusal(kind="throttled", reason="the SEC answered 429", retry_after=_retry_after(reply))
+        return Refusal(kind="throttled", reason="the SEC answered 429", retry_after=reply.retry_after)
     if reply.status >= 500:
         return Refusal(
-            kind="transient", reason=f"the SEC answered {reply.status}", retry_after=_retry_after(reply)
+            kind="transient", reason=f"the SEC answered {reply.status}", retry_after=reply.retry_after
         )
     if reply.status in (200, 304):
         if head.lstrip().startswith((b"<!doctype html", b"<html")):
@@ -58,11 +58,6 @@ def _is_absent(reply: Reply) -> bool:
     """A missing file: 404, or a 403 of the storage behind /Archives, both with an XML body."""
     head = reply.body[:400].lstrip().lower()
     return reply.status == 404 or (reply.status == 403 and head.startswith(b"<?xml"))
-
-
-def _retry_after(reply: Reply) -> float | None:
-    text = reply.headers.get("retry-after", "")
-    return float(text) if text.isdigit() else None
 
 
 def headers(credentials: Mapping[str, str]) -> Mapping[str, str]:

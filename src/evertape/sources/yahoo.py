@@ -48,12 +48,12 @@ def refusal(reply: Reply) -> Refusal | None:
     head = reply.body[:4096].lstrip().lower()
     if reply.status == 429 or head.startswith((b"too many requests", b"edge: too many requests")):
         reason = "Yahoo says: Too Many Requests; it says so to all but browsers: pip install evertape[yahoo]"
-        return Refusal(kind="throttled", reason=reason, retry_after=_retry_after(reply))
+        return Refusal(kind="throttled", reason=reason, retry_after=reply.retry_after)
     if urlsplit(reply.call.url).hostname == "fc.yahoo.com":
         return None
     if reply.status >= 500:
         return Refusal(
-            kind="transient", reason=f"Yahoo answered {reply.status}", retry_after=_retry_after(reply)
+            kind="transient", reason=f"Yahoo answered {reply.status}", retry_after=reply.retry_after
         )
     if reply.status == 401 or b"invalid crumb" in head:
         return Refusal(kind="expired", reason="Yahoo does not accept the session any more (Invalid Crumb)")
@@ -66,11 +66,6 @@ def refusal(reply: Reply) -> Refusal | None:
         return None
     said = "" if told is None else f": {told.code}: {told.description}"
     return Refusal(kind="malformed", reason=f"Yahoo answered {reply.status}{said}")
-
-
-def _retry_after(reply: Reply) -> float | None:
-    text = reply.headers.get("retry-after", "")
-    return float(text) if text.isdigit() else None
 
 
 def login(state: LoginState) -> Step:

@@ -30,10 +30,8 @@ def refusal(reply: Reply) -> Refusal | None:
     """What an answer of Polygon's really says; an error may come with status 200."""
     status, said = polygon.read_said(reply.body)
     if reply.status == 429 or "exceeded the maximum requests" in said:
-        text = reply.headers.get("retry-after", "")
-        wait = float(text) if text.isdigit() else None
         reason = f"Polygon says: {said or 'too many requests'}"
-        return Refusal(kind="throttled", reason=reason, retry_after=wait)
+        return Refusal(kind="throttled", reason=reason, retry_after=reply.retry_after)
     names = " or ".join(_KEYS)
     if reply.status == 401 or said == "Unknown API Key":
         return Refusal(
