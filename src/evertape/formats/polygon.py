@@ -6,8 +6,7 @@ Source of the shapes: the client's published answers, polygon-io/client-python, 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import TypeVar
@@ -18,6 +17,7 @@ import msgspec
 from evertape.clock import NEW_YORK
 from evertape.formats.bars import Bar, Dividend, MalformedPrices, Split
 from evertape.formats.chains import MalformedChain, Quote, Right, read_occ
+from evertape.formats.typed import in_range
 
 HOSTS = ("api.polygon.io", "api.massive.com")
 _GOOD = ("OK", "DELAYED")
@@ -197,7 +197,7 @@ def read_aggregates(body: bytes) -> Aggregates:
         raise MalformedPrices(f"{answer.count} aggregates are announced, and {len(answer.results)} came")
     days: dict[int, date] = {}
     bars: dict[str, list[Bar]] = {}
-    with _translated(MalformedPrices):
+    with in_range(MalformedPrices):
         for told in answer.results:
             stamp = told.t
             if stamp not in days:
@@ -215,7 +215,7 @@ def read_splits(body: bytes) -> Actions:
     """Splits of one ticker or of many: `split_to` shares for every `split_from`. Raises MalformedPrices."""
     answer = _decoded(_SPLITS.decode, body, MalformedPrices, "list of splits")
     splits: dict[str, list[Split]] = {}
-    with _translated(MalformedPrices):
+    with in_range(MalformedPrices):
         for told in answer.results:
             if not (0 < told.split_to < math.inf and 0 < told.split_from < math.inf):
                 raise MalformedPrices(f"a split of {told.split_to:g} for {told.split_from:g}")
@@ -233,7 +233,7 @@ def read_dividends(body: bytes) -> Actions:
     """
     answer = _decoded(_DIVIDENDS.decode, body, MalformedPrices, "list of dividends")
     paid: dict[tuple[str, date], dict[str, _Paid]] = {}
-    with _translated(MalformedPrices):
+    with in_range(MalformedPrices):
         for told in answer.results:
             key = (told.ticker, date.fromisoformat(told.ex_dividend_date))
             paid.setdefault(key, {})[told.dividend_type] = told
@@ -255,7 +255,7 @@ def read_snapshot(body: bytes) -> Snapshot:
     answer = _decoded(_SNAPSHOT.decode, body, MalformedChain, "snapshot of options")
     results = answer.results if isinstance(answer.results, list) else [answer.results]
     known = next((told.underlying_asset for told in results), _Underlying())
-    with _translated(MalformedChain):
+    with in_range(MalformedChain):
         return Snapshot(
             symbol=known.ticker,
             price=known.price,
@@ -268,7 +268,7 @@ def read_snapshot(body: bytes) -> Snapshot:
 def read_expirations(body: bytes) -> tuple[tuple[date, ...], str | None]:
     """The expirations among listed contracts, in order, and the next page. Raises MalformedChain."""
     answer = _decoded(_CONTRACTS.decode, body, MalformedChain, "list of contracts")
-    with _translated(MalformedChain):
+    with in_range(MalformedChain):
         results = answer.results if isinstance(answer.results, list) else [answer.results]
         found = {date.fromisoformat(told.expiration_date) for told in results}
     return tuple(sorted(found)), _further(answer, MalformedChain)
@@ -304,7 +304,7 @@ def _further(answer: _Answer, broken: _Broken) -> str | None:
     """The next page, without its host and whatever key somebody put into it."""
     if not answer.next_url:
         return None
-    with _translated(broken):
+    with in_range(broken):
         parts = urlsplit(answer.next_url)
     if parts.hostname not in HOSTS:
         raise broken(f"the next page is said to be at {parts.hostname}, which is not Polygon's")
@@ -324,14 +324,3 @@ def _decoded(decode: Callable[[bytes], _Body], body: bytes, broken: _Broken, nam
     if found.status not in _GOOD:
         raise broken(f"the {name} has the status {found.status!r}")
     return found
-
-
-@contextmanager
-def _translated(broken: _Broken) -> Iterator[None]:
-    """Values of the right type that are out of range: stamps beyond the calendar, days that are none."""
-    try:
-        yield
-    except (MalformedPrices, MalformedChain):
-        raise
-    except (ValueError, OverflowError, OSError) as error:
-        raise broken(f"a value is out of range: {error}") from error

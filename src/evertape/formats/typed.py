@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
 import msgspec
+
+from evertape.formats.bars import MalformedPrices
+from evertape.formats.chains import MalformedChain
 
 _T = TypeVar("_T")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -35,6 +40,18 @@ def decoded(decoder: msgspec.json.Decoder[_T], body: bytes, error: type[ValueErr
             return decoder.decode(mended)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as fault:
         raise error(f"{what} is not what it should be: {fault}") from fault
+
+
+@contextmanager
+def in_range(error: type[ValueError]) -> Iterator[None]:
+    """Raises `error` for values of the right type that are out of range: stamps beyond the calendar, days
+    and names that are none."""
+    try:
+        yield
+    except (MalformedPrices, MalformedChain):
+        raise
+    except (ValueError, OverflowError, OSError) as fault:
+        raise error(f"a value is out of range: {fault}") from fault
 
 
 def number(value: Number, error: type[ValueError]) -> float | None:

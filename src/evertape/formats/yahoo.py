@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
 from typing import NamedTuple, TypeVar
@@ -20,6 +19,7 @@ import msgspec
 
 from evertape.formats.bars import Bar, Dividend, MalformedPrices, Series, Split
 from evertape.formats.chains import Chain, MalformedChain, Quote, Right, read_occ
+from evertape.formats.typed import in_range
 
 _UNKNOWN = ("not found", "no data found")
 _NONE_THERE = "data doesn't exist for startdate"
@@ -231,7 +231,7 @@ def read_chart(body: bytes, *, closed: date, basis: date, whole: bool) -> Series
         raise MalformedPrices(f"the chart holds an error: {answer.error.said}")
     if not answer.result:
         raise MalformedPrices("the chart has neither a result nor an error")
-    with _translated(MalformedPrices):
+    with in_range(MalformedPrices):
         return _series(answer.result[0], closed, basis, whole=whole)
 
 
@@ -243,7 +243,7 @@ def read_spark(body: bytes, *, closed: date, basis: date) -> Mapping[str, Series
     answer = _decoded(_SPARK.decode, body, MalformedPrices, "spark").spark
     if answer.error is not None or answer.result is None:
         raise MalformedPrices(f"the spark holds an error: {(answer.error or _Error()).said}")
-    with _translated(MalformedPrices):
+    with in_range(MalformedPrices):
         return {
             told.symbol: _series(charted, closed, basis, whole=False)
             for told in answer.result
@@ -263,7 +263,7 @@ def read_options(body: bytes) -> Chain | None:
     if answer.error is not None or not answer.result:
         return None
     (chained, *_) = answer.result
-    with _translated(MalformedChain):
+    with in_range(MalformedChain):
         return Chain(
             symbol=chained.underlying_symbol,
             price=chained.quote.regular_market_price,
@@ -278,7 +278,7 @@ def read_quotes(body: bytes) -> Mapping[str, Priced]:
     answer = _decoded(_QUOTES.decode, body, MalformedPrices, "list of quotes").quote_response
     if answer.error is not None or answer.result is None:
         raise MalformedPrices(f"the quotes hold an error: {(answer.error or _Error()).said}")
-    with _translated(MalformedPrices):
+    with in_range(MalformedPrices):
         return {
             q.symbol: Priced(q.symbol, q.regular_market_price, _instant(q.regular_market_time), q.currency)
             for q in answer.result
@@ -379,14 +379,3 @@ def _decoded(decode: Callable[[bytes], _Body], body: bytes, broken: _Broken, nam
         return decode(body)
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise broken(f"this is no {name} of Yahoo's: {error}") from error
-
-
-@contextmanager
-def _translated(broken: _Broken) -> Iterator[None]:
-    """Values of the right type that are out of range: epochs beyond the calendar, names that are none."""
-    try:
-        yield
-    except (MalformedPrices, MalformedChain):
-        raise
-    except (ValueError, OverflowError, OSError) as error:
-        raise broken(f"a value is out of range: {error}") from error
