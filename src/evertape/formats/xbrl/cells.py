@@ -24,6 +24,7 @@ ReportsOf: TypeAlias = Callable[[FoldedFact], Series]
 
 _MOST_ROUNDED = 2e6
 """Two of the largest last digit."""
+_DIGITS = (1e6, 1e5, 1e4, 1e3, 1e2, 1e1)
 
 
 class Figure(msgspec.Struct, frozen=True, gc=False):
@@ -157,7 +158,10 @@ def adding_up(derived: Figure, quarters: Sequence[AnyFigure]) -> Figure:
 
 def last_digit(value: float) -> float:
     """What the last digit of a value stands for, millions at most."""
-    return max((10.0**n for n in range(7) if value % 10**n == 0), default=1.0)
+    for digit in _DIGITS:
+        if value % digit == 0:
+            return digit
+    return 1.0
 
 
 def consolidated(figures: Sequence[AnyFigure]) -> AnyFigure:

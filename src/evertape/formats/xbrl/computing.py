@@ -12,6 +12,15 @@ from evertape.formats.xbrl.index import FactIndex
 PROOF = 3
 """Periods in which a formula must agree with a company's own line before it speaks for the line."""
 
+_PARTS = tuple(
+    (
+        line.name,
+        frozenset((tag.taxonomy, tag.name) for tag in line.tags),
+        frozenset(name for formula in line.formulas for _, name, _ in formula),
+    )
+    for line in LINES
+)
+_NAMES = frozenset(line.name for line in LINES)
 _COMPUTED = tuple(line for line in LINES if line.formulas or line.proven or line.on_sheet)
 _NONE: Cells = {}
 
@@ -54,24 +63,24 @@ class Computing:
                 numbers = [n for n in numbers if n in found]
         else:
             numbers = list(dict.fromkeys(n for _, found, _ in terms for n in found if n not in cells))
+        if self._mixed:
+            for n in numbers:
+                had = [(sign, found[n], optional) for sign, found, optional in terms if n in found]
+                cells[n] = self._sum(of_one_taxonomy(had, lambda fact: self._index.key_of(fact)[0]))
+            return
         for n in numbers:
-            had = [(sign, found[n], optional) for sign, found, optional in terms if n in found]
-            cells[n] = had[0][1] if len(had) == 1 and had[0][0] > 0 else self._sum(had)
+            cells[n] = self._sum([(sign, found[n]) for sign, found, _ in terms if n in found])
 
     def _is_needed(self, name: str, need: str) -> bool:
         return need == "always" or (need == "if used" and name not in self._unused)
 
-    def _sum(self, terms: Sequence[tuple[int, AnyFigure, bool]]) -> AnyFigure:
-        if self._mixed:
-            kept = of_one_taxonomy(terms, lambda fact: self._index.key_of(fact)[0])
-        else:
-            kept = [(sign, figure) for sign, figure, _ in terms]
-        if len(kept) == 1:
-            ((sign, figure),) = kept
-            return figure if sign > 0 else combine(kept)
+    def _sum(self, terms: Sequence[tuple[int, AnyFigure]]) -> AnyFigure:
+        if len(terms) == 1:
+            ((sign, figure),) = terms
+            return figure if sign > 0 else combine(terms)
         if not self._index.revised:
-            return combine(kept)
-        return combine(on_one_filing(kept, self._index.revised, lambda a: self._index.filed(a)[0]))
+            return combine(terms)
+        return combine(on_one_filing(terms, self._index.revised, lambda a: self._index.filed(a)[0]))
 
 
 def admit_notes(flows: Mapping[str, Cells], notes: Mapping[str, Cells]) -> None:
@@ -93,9 +102,7 @@ def _unused(index: FactIndex) -> frozenset[str]:
     """Lines of which the company has no tag at all, nor of what they are computed from."""
     tags = {key[:2] for key in index.series}
     used: set[str] = set()
-    for line in LINES:
-        if any((tag.taxonomy, tag.name) in tags for tag in line.tags) or any(
-            name in used for formula in line.formulas for _, name, _ in formula
-        ):
-            used.add(line.name)
-    return frozenset(line.name for line in LINES) - used
+    for line, own, parts in _PARTS:
+        if not own.isdisjoint(tags) or not parts.isdisjoint(used):
+            used.add(line)
+    return _NAMES - used

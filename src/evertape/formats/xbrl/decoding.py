@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
@@ -131,8 +130,6 @@ class _Found:
                     self.unread.append(raw)
                 continue
             for unit, folded in self._units(tag, raw).items():
-                if not math.isfinite(sum([fact.value for fact in folded])):
-                    raise ValueError(f"{tag} has a value that is no number")
                 self.series[taxonomy, tag, unit] = folded
 
     def _units(self, tag: str, raw: msgspec.Raw) -> dict[str, Series]:

@@ -50,10 +50,14 @@ class Slots:
         """By period, the fact under its most used dates that has one."""
         numbers = map(self.first.get, series)
         cells = {n: fact for n, fact in zip(numbers, series.values(), strict=True) if n is not None}
+        self.add_others(series, cells)
+        return cells
+
+    def add_others(self, series: Mapping[Span, _Fact], cells: dict[int, _Fact]) -> None:
+        """Add, where a period has no fact under its most used dates, one under other dates."""
         for number, span in self.others:
             if number not in cells and span in series:
                 cells[number] = series[span]
-        return cells
 
 
 class Durations:
@@ -83,6 +87,8 @@ class Durations:
                 self._earlier[n] = [numbers.get((p.year.start, q), _NONE) for q in range(1, p.quarter)]
         self._spans = to_date
         self._to_date = Slots(to_date.items())
+        spans = self._own.first.keys() | self._to_date.first.keys()
+        self._places = {s: (self._own.first.get(s), self._to_date.first.get(s)) for s in spans}
         ambiguous = {n for n, _ in self._to_date.others}
         self._steps = [
             (n, before, periods[n].quarter == 4, n not in ambiguous and before not in ambiguous)
@@ -105,31 +111,46 @@ class Durations:
 
         A quarter that no periodic report has is taken from other forms only where it is no difference.
         """
-        cells = self.alone(series)
+        cells, to_date = self._placed(series)
+        self._totals[id(series)] = to_date
         if id(series) not in self._index.unperiodic:
-            self._subtract(series, cells)
+            self._subtract(series, to_date, cells)
             return cells
         odd = {n: f for n, f in cells.items() if n in self._before and not _is_periodic(f)}
         for n in odd:
             del cells[n]
-        self._subtract(series, cells)
+        self._subtract(series, to_date, cells)
         for n, figure in odd.items():
             if n not in cells or not _is_periodic(cells[n]):
                 cells[n] = figure
         return cells
 
-    def _subtract(self, series: Latest, cells: Cells) -> None:
+    def _placed(self, series: Latest) -> tuple[Cells, dict[int, FoldedFact]]:
+        """Facts of the periods themselves, and those to date, in one pass over a tag's facts."""
+        cells: Cells = {}
+        to_date: dict[int, FoldedFact] = {}
+        for places, fact in zip(map(self._places.get, series), series.values(), strict=True):
+            if places is not None:
+                own, until = places
+                if own is not None:
+                    cells[own] = fact
+                if until is not None:
+                    to_date[until] = fact
+        self._own.add_others(series, cells)
+        self._to_date.add_others(series, to_date)
+        return cells, to_date
+
+    def _subtract(self, series: Latest, to_date: Mapping[int, FoldedFact], cells: Cells) -> None:
         """Add the quarters that are differences of figures to date.
 
         A quarter that is said to be as much as the year to its end, of which part was told before, is a
         figure to date under a quarter's dates.
         """
-        to_date = self._totals[id(series)] = self._to_date.fill(series)
+        if not to_date:
+            return
         revised = self._index.revised
-        for n, before, closes, plain in self._steps:
-            whole = to_date.get(n)
-            if whole is None:
-                continue
+        for n, before, closes, plain in [step for step in self._steps if step[0] in to_date]:
+            whole = to_date[n]
             doubted = n in cells and not closes
             if doubted and cells[n].value != whole.value:
                 continue

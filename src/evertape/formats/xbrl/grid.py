@@ -5,14 +5,16 @@ A line is worked out for all periods at once; that is what makes it quick.
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
+from functools import cache
 
 from evertape.formats.xbrl.cells import AnyFigure, combine, consolidated
 from evertape.formats.xbrl.computing import Computing, admit_notes
 from evertape.formats.xbrl.concepts import LINES, Line, industry_of
 from evertape.formats.xbrl.durations import Cells, Durations, Signed, Slots, merged
 from evertape.formats.xbrl.faces import Faces
+from evertape.formats.xbrl.facts import Key
 from evertape.formats.xbrl.index import Currencies, FactIndex, Latest, balance_dates, nearest, one_series
 from evertape.formats.xbrl.periods import SLIP, Period, fiscal_periods, fiscal_years, year_naming
 from evertape.formats.xbrl.settling import FLOWS_SETTLED, HELD, settle_cash_held, settle_flows, settle_sheets
@@ -137,19 +139,14 @@ class Grid:
     def _tags(self, line: Line, currency: str) -> list[Signed]:
         """The facts of each of the line's tags in a currency, in rank."""
         found, units = self.index.series, _units(line, currency)
+        keys = _keys(line.name, units[0])
         if len(units) == 1:
-            return [
-                (tag.sign, series)
-                for tag in line.tags
-                if (series := found.get((tag.taxonomy, tag.name, units[0]))) is not None
-            ]
+            return [(sign, found[key]) for sign, key in keys if key in found]
         tags = []
-        for tag in line.tags:
-            both = [s for unit in units if (s := found.get((tag.taxonomy, tag.name, unit))) is not None]
+        for (sign, key), (_, other) in zip(keys, _keys(line.name, units[1]), strict=True):
+            both = [found[each] for each in (key, other) if each in found]
             if both:
-                tags.append(
-                    (tag.sign, both[0] if len(both) == 1 else one_series(*both, first=self.index.first))
-                )
+                tags.append((sign, both[0] if len(both) == 1 else one_series(*both, first=self.index.first)))
         return tags
 
     def _cells(self, line: Line, series: Latest) -> Cells:
@@ -160,9 +157,10 @@ class Grid:
     def _cover(self) -> Cells:
         """Cover page share counts, on the period that the filing is about."""
         cells: Cells = {}
+        ends = sorted(self._currency_at)
         for about, fact in self.index.cover_shares():
-            for end in self._currency_at:
-                if abs(end - about) <= SLIP and (end not in cells or cells[end].value != fact.value):
+            for end in ends[bisect_left(ends, about - SLIP) : bisect_right(ends, about + SLIP)]:
+                if end not in cells or cells[end].value != fact.value:
                     cells[end] = fact
         return cells
 
@@ -196,6 +194,15 @@ def _consolidated(found: Sequence[Cells]) -> Cells:
 def _is_quarterly(series: Latest, quarter_ends: frozenset[int]) -> bool:
     """Whether a tag is reported at the end of a quarter within a year, not in annual reports alone."""
     return any(end in quarter_ends for _, end in series)
+
+
+_TAGS = {line.name: line.tags for line in LINES}
+
+
+@cache
+def _keys(name: str, unit: str) -> tuple[tuple[int, Key], ...]:
+    """Sign and key of each of a line's tags in a unit, in rank."""
+    return tuple((tag.sign, (tag.taxonomy, tag.name, unit)) for tag in _TAGS[name])
 
 
 def _units(line: Line, currency: str) -> tuple[str, ...]:

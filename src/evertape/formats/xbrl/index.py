@@ -123,19 +123,20 @@ class FactIndex:
 
     def _count(self, counted: list[Series]) -> dict[int, tuple[str, dict[Span, int]]]:
         """How many facts of each duration a periodic or interim filing has."""
-        all_of = list(chain.from_iterable(counted))
-        total: Counter[tuple[int, int | None, int]] = Counter([(f.accession, f.start, f.end) for f in all_of])
-        total.update([(again, f.start, f.end) for f in all_of if f.repeats for again in f.repeats])
+        # A statement's lines were mostly reported, and repeated, by the same filings: counted together.
+        together = Counter([(f.start, f.end, f.accession, f.repeats) for f in chain.from_iterable(counted)])
         filings: dict[int, tuple[str, dict[Span, int]]] = {}
-        for (accession, start, end), n in total.items():
+        for (start, end, accession, repeats), n in together.items():
             if start is None:
                 continue
-            if accession not in filings:
-                form = self._filed[accession][1]
-                if form not in PERIODIC_FORMS and form not in INTERIM_FORMS:
-                    continue
-                filings[accession] = (form, {})
-            filings[accession][1][start, end] = n
+            for filing in (accession, *repeats):
+                if filing not in filings:
+                    form = self._filed[filing][1]
+                    if form not in PERIODIC_FORMS and form not in INTERIM_FORMS:
+                        continue
+                    filings[filing] = (form, {})
+                spans = filings[filing][1]
+                spans[start, end] = spans.get((start, end), 0) + n
         return filings
 
     def totals(self) -> Counter[Span]:

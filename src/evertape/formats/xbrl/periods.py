@@ -6,7 +6,7 @@ Days are counted from 1970-01-01.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass, field
 from typing import TypeAlias
@@ -21,6 +21,7 @@ HALF = range(154, 205)
 NINE_MONTHS = range(238, 288)
 YEAR = range(350, 380)
 """Windows of a duration in days (DQC_0006). Other durations belong to no fiscal period."""
+_INTERIM = frozenset((*QUARTER, *HALF, *NINE_MONTHS))
 
 DRIFT = 14
 """Days by which a fiscal year of 52 or 53 weeks may end earlier or later than the last one."""
@@ -66,12 +67,13 @@ class Period:
 
 @dataclass
 class _Dates:
-    spans: Counter[Span] = field(default_factory=Counter)
-    to_date: Counter[Span] = field(default_factory=Counter)
+    spans: dict[Span, int] = field(default_factory=dict)
+    to_date: dict[Span, int] = field(default_factory=dict)
 
 
 _NO_DATES = _Dates()
-
+_Placed: TypeAlias = tuple[int, int]
+"""The number of a fiscal year, and the quarter."""
 
 Support: TypeAlias = Mapping[int, tuple[str, Mapping[Span, int]]]
 """By accession: its form, and how many facts it has of each span."""
@@ -134,8 +136,7 @@ def _room(start: int, year: FiscalYear) -> bool:
 
 def _to_date(spans: Mapping[Span, int]) -> dict[Span, int]:
     """The longest duration of an interim filing up to its own period's end, and the one a year before."""
-    lengths = (QUARTER, HALF, NINE_MONTHS)
-    own = {s: n for s, n in spans.items() if n >= FEW and any(_days(s) in window for window in lengths)}
+    own = {s: n for s, n in spans.items() if n >= FEW and _days(s) in _INTERIM}
     if not own:
         return {}
     end = max(end for _, end in own)
@@ -182,7 +183,7 @@ def fiscal_periods(years: list[FiscalYear], totals: Mapping[Span, int], shown: S
         totals: how many facts there are of each span.
         shown: spans of which some filing has several lines.
     """
-    dates: dict[tuple[int, int], _Dates] = {}
+    dates: defaultdict[_Placed, _Dates] = defaultdict(_Dates)
     starts = [y.start + 60 for y in years]
     for span, n in totals.items():
         number = bisect_right(starts, span[1]) - 1
@@ -210,21 +211,21 @@ def fiscal_periods(years: list[FiscalYear], totals: Mapping[Span, int], shown: S
     return periods
 
 
-def _place(dates: dict[tuple[int, int], _Dates], number: int, year: FiscalYear, span: Span, n: int) -> None:
+def _place(dates: defaultdict[_Placed, _Dates], number: int, year: FiscalYear, span: Span, n: int) -> None:
     start, end = span
     assert start is not None
     quarter = quarter_of(year, end)
     if quarter == 0:
         return
-    length = _days(span)
+    length = end - start + 1
     if length in QUARTER:
-        dates.setdefault((number, quarter), _Dates()).spans[span] += n
+        dates[number, quarter].spans[span] = n
     if abs(start - year.start) > SLIP:
         return
     if length in (QUARTER, HALF, NINE_MONTHS, YEAR)[quarter - 1]:
-        dates.setdefault((number, quarter), _Dates()).to_date[span] += n
+        dates[number, quarter].to_date[span] = n
         if quarter == 4:
-            dates.setdefault((number, 0), _Dates()).spans[span] += n
+            dates[number, 0].spans[span] = n
 
 
 def quarter_of(year: FiscalYear, end: int) -> int:
@@ -262,9 +263,9 @@ def _most_used(spans: Mapping[Span, int]) -> tuple[Span, ...]:
 
 
 def _most_used_end(found: _Dates) -> int:
-    ends: Counter[int] = Counter()
+    ends: dict[int, int] = {}
     for span, n in (*found.spans.items(), *found.to_date.items()):
-        ends[span[1]] += n
+        ends[span[1]] = ends.get(span[1], 0) + n
     return max(ends, key=lambda end: (ends[end], end))
 
 

@@ -34,7 +34,8 @@ Row: TypeAlias = dict[str, Any]
 """A statement's row: the shared columns, then the statement's lines, None where unknown."""
 RowKey: TypeAlias = tuple[str, date, str]
 """(statement, report date, period type)."""
-Figures: TypeAlias = list[AnyFigure | None]
+Figures: TypeAlias = dict[int, AnyFigure]
+"""By position of the statement's columns, in their order; none of those that are unknown."""
 
 FEWEST_LINES = 3
 """A period with fewer lines than this is a stray mention, not a statement."""
@@ -53,7 +54,7 @@ class Statements:
 
     Args:
         rows: by statement, the values of `SHARED` and of the statement's columns.
-        figures: behind each row, in the order of the statement's columns: its own, or the four that it sums.
+        figures: behind each row, by column: its own, or the four that it sums.
     """
 
     def __init__(
@@ -98,7 +99,7 @@ class Statements:
         """Day and accession of the filing with which a cell became known; None where it is unknown."""
         figures = self._figures.get((statement, report_date, period_type), ())
         at = COLUMNS[statement].index(column)
-        facts = [last_filed(figure) for each in figures if (figure := each[at]) is not None]
+        facts = [last_filed(figure) for each in figures if (figure := each.get(at)) is not None]
         if not facts:
             return None
         last = max(facts, key=lambda fact: (fact.filed, fact.accession))
@@ -115,7 +116,7 @@ class Statements:
         }
 
     def _cell(self, statement: str, figures: tuple[Figures, ...], at: int) -> Cell | None:
-        parts = [found for each in figures if (found := each[at]) is not None]
+        parts = [found for each in figures if (found := each.get(at)) is not None]
         if len(parts) < len(figures) or (len(parts) > 1 and at not in _FLOWS[statement]):
             return None
         operands = tuple(self._operand(sign, fact) for part in parts for sign, fact in sources_of(part))
@@ -186,14 +187,15 @@ _FLOWS = {s: [at for at, name in enumerate(names) if name in _FLOW] for s, names
 _PICKED = {s: itemgetter(*flows) for s, flows in _FLOWS.items() if flows}
 _PERIOD = itemgetter(1, 2)
 _Made = TypeVar("_Made")
-_FILING = attrgetter("filed", "accession")
+_RANK = attrgetter("rank")
 
 
 class _Line(msgspec.Struct, gc=False):
-    """The figures of a period and their values, in the order of the statement's columns.
+    """The figures of a period and their values, the latter in the order of the statement's columns.
 
     Attributes:
         last: the fact of them that was filed last, and in which column it stands.
+        rank: day of filing and accession of `last`.
         computed: columns whose figure is no fact itself.
     """
 
@@ -201,6 +203,7 @@ class _Line(msgspec.Struct, gc=False):
     values: list[float | None]
     last: FoldedFact
     at: int
+    rank: tuple[int, int]
     computed: list[str]
 
 
@@ -252,8 +255,9 @@ class _Rows:
 
     def _append_trailing(self, statement: str, lines: Mapping[int, _Line]) -> None:
         """Twelve months to the end of each quarter: four quarters, or the year itself at its end."""
+        several = len(set(self._grid.currency)) > 1
         for n, numbers in twelve_months(self._grid.periods):
-            if len({self._grid.currency[m] for m in numbers}) > 1:
+            if several and len({self._grid.currency[m] for m in numbers}) > 1:
                 continue
             parts = [lines[m] for m in numbers if m in lines]
             if len(parts) < len(numbers):
@@ -261,8 +265,7 @@ class _Rows:
             if len(parts) == 1:
                 self._append(statement, n, parts[0], "ttm")
                 continue
-            values = _summed(statement, parts)
-            computed = [c for c, value in zip(COLUMNS[statement], values, strict=True) if value is not None]
+            values, computed = _summed(statement, parts)
             if len(computed) >= FEWEST_LINES:
                 start = self._grid.periods[numbers[0]].start
                 figures = tuple(part.figures for part in parts)
@@ -304,7 +307,7 @@ class _Rows:
         self._figures[key] = figures
 
 
-def _has_enough(told: Sequence[AnyFigure]) -> bool:
+def _has_enough(told: Collection[AnyFigure]) -> bool:
     """Whether a period has as many distinct facts as a statement needs; lines may copy one another."""
     if len(told) < FEWEST_LINES or len(told) > _COPIES * FEWEST_LINES:
         return len(told) >= FEWEST_LINES
@@ -319,7 +322,7 @@ def _turned(axis: Mapping[str, Cells], statement: str, told: Collection[int]) ->
     """
     columns = COLUMNS[statement]
     anchored = {n for anchor in ANCHORS[statement] for n in axis.get(anchor, ())}.union(told)
-    turned: dict[int, Figures] = {n: [None] * len(columns) for n in anchored}
+    turned: dict[int, Figures] = {n: {} for n in anchored}
     for at, column in enumerate(columns):
         for n, figure in axis.get(column, {}).items():
             if (figures := turned.get(n)) is not None:
@@ -330,17 +333,14 @@ def _turned(axis: Mapping[str, Cells], statement: str, told: Collection[int]) ->
 
 def _line(columns: Sequence[str], figures: Figures) -> _Line | None:
     """A period's line; None where it has too few figures."""
-    told = [figure for figure in figures if figure is not None]
-    if not _has_enough(told):
+    if not _has_enough(figures.values()):
         return None
     computed: list[str] = []
-    values: list[float | None] = [None] * len(figures)
+    values: list[float | None] = [None] * len(columns)
     last: FoldedFact | None = None
     day, number, where = -math.inf, 0, 0
     # Some thousand figures a company pass here: no calls, and each is looked at once.
-    for at, figure in enumerate(figures):
-        if figure is None:
-            continue
+    for at, figure in figures.items():
         values[at] = figure.value
         if type(figure) is Figure:
             computed.append(columns[at])
@@ -351,29 +351,34 @@ def _line(columns: Sequence[str], figures: Figures) -> _Line | None:
         if filed >= day and (filed > day or fact.accession > number):
             last, day, number, where = fact, filed, fact.accession, at
     assert last is not None
-    return _Line(figures, values, last, where, computed)
+    return _Line(figures, values, last, where, (last.filed, number), computed)
 
 
-def _summed(statement: str, parts: list[_Line]) -> list[float | None]:
-    """The flows of four quarters; shares, averages and values per share cannot be added."""
-    flows, pick = _FLOWS[statement], _PICKED[statement]
-    values: list[float | None] = [None] * len(parts[0].values)
+def _summed(statement: str, parts: list[_Line]) -> tuple[list[float | None], list[str]]:
+    """The flows of four quarters and their names; shares, averages and values per share cannot be added."""
+    flows, pick, columns = _FLOWS[statement], _PICKED[statement], COLUMNS[statement]
+    values: list[float | None] = [None] * len(columns)
+    computed: list[str] = []
     first, second, third, fourth = (pick(part.values) for part in parts)
     for at, a, b, c, d in zip(flows, first, second, third, fourth, strict=True):
         if a is not None and b is not None and c is not None and d is not None:
             values[at] = a + b + c + d
-    return values
+            computed.append(columns[at])
+    return values, computed
 
 
 def _last_of(parts: list[_Line], values: list[float | None]) -> FoldedFact:
     """The fact filed last among those that the values were summed from."""
-    latest = max(parts, key=lambda part: _FILING(part.last))
+    latest = max(parts, key=_RANK)
     if values[latest.at] is not None:
         return latest.last
-    used = [
-        last_filed(figure)
-        for part in parts
-        for figure, value in zip(part.figures, values, strict=True)
-        if figure is not None and value is not None
-    ]
-    return max(used, key=_FILING)
+    last, rank = latest.last, (-math.inf, 0)
+    # No fact of a part was filed after its last one: most parts need not be looked through.
+    for part in sorted(parts, key=_RANK, reverse=True):
+        if part.rank <= rank:
+            break
+        for at, figure in part.figures.items():
+            fact = last_filed(figure)
+            if values[at] is not None and (fact.filed, fact.accession) > rank:
+                last, rank = fact, (fact.filed, fact.accession)
+    return last
