@@ -16,8 +16,10 @@ import pytest
 from evertape import catalog
 from evertape.clock import SystemClock, end_of_day
 from evertape.database import wiring
+from evertape.datasets.limits import RateLimit
 from evertape.errors import Denied
 from evertape.model.call import Call
+from evertape.model.records import table_of
 from evertape.settings import KEYS, Settings
 from tests.e2e.world import World
 
@@ -200,3 +202,13 @@ def test_a_missing_identity_is_said_before_anything_is_sent(world: World) -> Non
     assert done.returncode == 2
     assert done.stderr.splitlines()[-1].startswith("evertape: EDGAR_IDENTITY or SEC_USER_AGENT is not set")
     assert "retry" not in done.stderr
+
+
+def test_the_table_fits_eighty_columns_and_json_has_every_column(keyed: World) -> None:
+    keyed.extra["COLUMNS"] = "80"
+    done = keyed.run("providers")
+    assert done.returncode == 0
+    assert max(len(line) for line in done.stdout.splitlines()) <= 80
+    told = keyed.json("providers")
+    assert {tuple(row) for row in told} == {table_of(RateLimit).names}
+    assert {row["source"] for row in told} <= set(done.stdout.split())

@@ -38,19 +38,13 @@ def _names(row: RateLimit) -> Sequence[str]:
 
 
 def _print(found: Sequence[RateLimit]) -> None:
-    rows, last = [], ""
-    for row in found:
-        first = row.source != last
-        last = row.source
-        errors = f"{100 * row.failed / row.attempts:.1f} % of {row.attempts}" if row.attempts else ""
-        latency = "" if row.latency_seconds is None else f"{1000 * row.latency_seconds:.0f} ms"
-        circuit = row.circuit if row.retry_at is None else f"{row.circuit} until {row.retry_at:%H:%M:%S} UTC"
-        answered = moment(row.answered_at)
-        used = f"{row.used} of {row.limit_count} in {row.window_seconds:g} s"
-        rest = (circuit, errors, latency, answered, row.credentials) if first else ("",) * 5
-        rows.append((row.source if first else "", used, *rest))
-    heads = ("source", "used", "circuit", "errors in 5 min", "latency", "last answer", "credentials")
-    show.rows(show.answer(), heads, rows)
+    from evertape.cli.provider_table import lines
+
+    console = show.answer()
+    head, *rest = lines(found, console.width)
+    console.print(head, style="bold", markup=False, soft_wrap=True)
+    for line in rest:
+        console.print(line, markup=False, soft_wrap=True)
 
 
 @providers.command()
