@@ -25,10 +25,13 @@ def providers(context: click.Context, as_json: bool, log_level: str) -> None:
     if context.invoked_subcommand is None:
         with opened() as db:
             found = db.providers()
+            keyring = db.settings.keyring
         if as_json:
             print_json([{name: getattr(row, name) for name in _names(row)} for row in found])
         else:
             _print(found)
+        if keyring is not None and keyring.trouble:
+            click.echo(f"the keyring was not read: {keyring.trouble}; it counts as empty", err=True)
 
 
 def _names(row: RateLimit) -> Sequence[str]:

@@ -111,7 +111,7 @@ class Survey:
 
     def plan(self, target: str, standings: Sequence[Standing], options: dict[str, Any]) -> Plan:
         """What mends the due ones. The option `route` says how, where there are several ways."""
-        feeds = {name: self.feeds_of(name) for name in self._catalog.datasets}
+        feeds = {name: self.feeds_of(name) for name in {s.dataset for s in standings if s.unit is not None}}
         roads = planner.Roads(
             rates={
                 s.name: planner.rate_of(s, self._limits.get(s.name)) for s in self._catalog.sources.values()
