@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
+from tests.keyrings import BACKEND, NOWHERE
+
+# Before anything asks: the library chooses once a process, and children inherit it.
+os.environ[BACKEND] = NOWHERE
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 

@@ -24,6 +24,8 @@ from evertape.model.dataset import Dataset
 from evertape.model.feed import Feed, Source
 from evertape.model.records import Record, table_of
 
+ALL = "all"
+"""The target of every dataset that a source is asked for."""
 _Named = TypeVar("_Named", Dataset, Source, Feed)
 
 
@@ -82,13 +84,27 @@ class Catalog:
         )
 
     def targets(self) -> Mapping[str, tuple[Dataset, ...]]:
-        """What `refresh` can be told: every dataset that has a feed, and every goal."""
+        """What `refresh` can be told: every dataset that has a feed, every goal, and all of them together.
+
+        What the check brings up to date by itself, and what is built only on request, is no part of `all`.
+        """
         named: dict[str, tuple[Dataset, ...]] = {}
         for dataset in self.datasets.values():
             if (dataset.derived is None or dataset.on_request) and not dataset.measured:
                 for name in (dataset.name, *dataset.goals):
                     named[name] = (*named.get(name, ()), dataset)
+        named[ALL] = tuple(dataset for part in self.parts.values() for dataset in part)
         return named
+
+    @property
+    def parts(self) -> Mapping[str, tuple[Dataset, ...]]:
+        """What `all` is made of, each part under its goal's or its own name: the goals first."""
+        fetched = [d for d in self.datasets.values() if d.due and d.derived is None and not d.evidence]
+        parts: dict[str, tuple[Dataset, ...]] = {}
+        for dataset in sorted(fetched, key=lambda d: (not d.goals, d.goals)):
+            name = next(iter(dataset.goals), dataset.name)
+            parts[name] = (*parts.get(name, ()), dataset)
+        return parts
 
 
 def find(plugins: Path | None = None, adapt: Callable[[Source], Source] = lambda source: source) -> Catalog:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from evertape.clock import end_of_day
 from evertape.errors import UserError
+from evertape.keys import Keyring, Keys
 
 _LOOPBACK = re.compile(r"http://(127\.0\.0\.1|localhost|\[::1\]):\d+")
 BANDWIDTH = 20e6
@@ -40,6 +41,7 @@ class Settings:
         limits: by source, what replaces the source's own limits (EVERTAPE_LIMITS).
         preferred: sources in the order in which they are asked (EVERTAPE_SOURCES).
         breaker: failures in a row, seconds of rest and error share of a circuit (EVERTAPE_CIRCUIT).
+        keyring: where credentials are looked for last; None asks none.
     """
 
     home: Path
@@ -56,11 +58,12 @@ class Settings:
     limits: Mapping[str, tuple[tuple[int, float], ...]] = field(default_factory=dict)
     preferred: tuple[str, ...] = ()
     breaker: tuple[int, float, float] = (20, 60.0, 0.1)
+    keyring: Keyring | None = field(default=None, repr=False, compare=False)
 
-    def current_credentials(self) -> Mapping[str, str]:
-        """The credentials as they are now: those of the environment, and the keys that the file of keys
-        holds for names that the environment does not set."""
-        return {**keys_of(self.state / KEYS), **self.credentials}
+    def current_credentials(self) -> Keys:
+        """The credentials as they are now: those of the environment, for names that it does not set those
+        of the file of keys, and for others those of the keyring."""
+        return Keys(self.credentials, keys_of(self.state / KEYS), self.keyring)
 
     @property
     def database(self) -> Path:
@@ -74,7 +77,11 @@ class Settings:
 
 
 def load(environment: Mapping[str, str] | None = None) -> Settings:
-    """Settings from the environment. Raises UserError naming the variable that is wrong."""
+    """Settings from the environment. Raises UserError naming the variable that is wrong.
+
+    Args:
+        environment: in place of this process's; then no keyring is asked either.
+    """
     env = os.environ if environment is None else environment
     if env.get("EVERTAPE_DATABASE_URL"):
         raise UserError(
@@ -101,6 +108,7 @@ def load(environment: Mapping[str, str] | None = None) -> Settings:
         limits=_limits(env.get("EVERTAPE_LIMITS", "")),
         preferred=tuple(part.strip() for part in env.get("EVERTAPE_SOURCES", "").split(",") if part.strip()),
         breaker=_breaker(env.get("EVERTAPE_CIRCUIT", "")),
+        keyring=Keyring() if environment is None else None,
     )
 
 

@@ -9,6 +9,7 @@ from collections import Counter
 
 import pytest
 
+from evertape.catalog import ALL
 from evertape.model.dataset import Dataset
 from evertape.model.records import Record, table_of
 from evertape.model.unit import Freshness
@@ -73,6 +74,16 @@ def test_what_is_built_on_request_has_a_feed_that_sends_nothing(dataset: Dataset
     for feed in CATALOG.feeds_of(dataset.name):
         assert (feed.computing is not None) == dataset.on_request
         assert bool(CATALOG.sources[feed.source].hosts) != dataset.on_request
+
+
+def test_all_is_every_dataset_that_a_source_is_asked_for_once() -> None:
+    parts = [dataset for part in CATALOG.parts.values() for dataset in part]
+    assert list(CATALOG.targets()[ALL]) == parts
+    assert len({dataset.name for dataset in parts}) == len(parts)
+    asked = {d.name for d in CATALOG.datasets.values() if d.due and not d.evidence and not d.on_request}
+    assert {dataset.name for dataset in parts} == asked
+    assert ALL not in CATALOG.datasets
+    assert all(ALL not in dataset.goals for dataset in CATALOG.datasets.values())
 
 
 @every

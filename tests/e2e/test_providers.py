@@ -16,10 +16,13 @@ import pytest
 from evertape import catalog
 from evertape.clock import SystemClock, end_of_day
 from evertape.database import wiring
+from evertape.datasets.limits import RateLimit
 from evertape.errors import Denied
 from evertape.model.call import Call
+from evertape.model.records import table_of
 from evertape.settings import KEYS, Settings
 from tests.e2e.world import World
+from tests.keyrings import BACKEND, VARIABLE
 
 SECRETS = {
     "POLYGON_API_KEY": "pK-hidden-polygon-7731",
@@ -92,8 +95,8 @@ def test_no_secret_is_written_or_said_but_where_sessions_are_kept(keyed: World) 
 
 def test_a_user_name_of_the_environment_is_a_credential(keyed: World) -> None:
     shown = {row["source"]: row["credentials"] for row in keyed.json("providers")}
-    assert shown["robinhood"] == "set, not logged in: evertape providers login robinhood"
-    assert shown["polygon"] == "set"
+    assert shown["robinhood"] == "set in the environment, not logged in: evertape providers login robinhood"
+    assert shown["polygon"] == "set in the environment"
     assert log_in(keyed, "robinhood").returncode == 0
 
 
@@ -200,3 +203,62 @@ def test_a_missing_identity_is_said_before_anything_is_sent(world: World) -> Non
     assert done.returncode == 2
     assert done.stderr.splitlines()[-1].startswith("evertape: EDGAR_IDENTITY or SEC_USER_AGENT is not set")
     assert "retry" not in done.stderr
+
+
+def test_the_table_fits_eighty_columns_and_json_has_every_column(keyed: World) -> None:
+    keyed.extra["COLUMNS"] = "80"
+    done = keyed.run("providers")
+    assert done.returncode == 0
+    assert max(len(line) for line in done.stdout.splitlines()) <= 80
+    told = keyed.json("providers")
+    assert {tuple(row) for row in told} == {table_of(RateLimit).names}
+    assert {row["source"] for row in told} <= set(done.stdout.split())
+
+
+def kept_in_keyring(world: World, state: str = "", **held: str) -> None:
+    """The world's processes have a keyring that holds these."""
+    path = world.home.parent / "keyring.json"
+    path.write_text(json.dumps({"state": state, **{f"evertape/{n}": v for n, v in held.items()}}))
+    world.extra |= {VARIABLE: str(path), BACKEND: "tests.keyrings.FileKeyring"}
+
+
+def test_keys_of_a_keyring_are_used_and_nowhere_written(market: Callable[..., World]) -> None:
+    world = market(4)
+    held = {
+        "POLYGON_API_KEY": SECRETS["POLYGON_API_KEY"],
+        "ROBINHOOD_PASSWORD": SECRETS["ROBINHOOD_PASSWORD"],
+    }
+    kept_in_keyring(world, **held)
+    world.extra |= {
+        "ROBINHOOD_USERNAME": SECRETS["ROBINHOOD_USERNAME"],
+        "EVERTAPE_SOURCES": "polygon",
+        "EVERTAPE_LIMITS": "polygon=1000/s",
+    }
+    shown = {row["source"]: row["credentials"] for row in world.json("providers")}
+    assert shown["polygon"] == "set in the keyring"
+    assert shown["robinhood"].startswith("set in the environment and the keyring, not logged in")
+    assert shown["schwab"] == "missing: SCHWAB_APP_KEY and SCHWAB_APP_SECRET"
+    said = [log_in(world, "robinhood"), world.run("refresh", "prices", *ROUTINE)]
+    assert [done.returncode for done in said] == [0, 0], said
+    assert world.sql("SELECT DISTINCT source FROM daily_prices") == [("polygon",)]
+    wrong = {**held, "POLYGON_API_KEY": "badkey-hidden-0000"}  # pragma: allowlist secret
+    kept_in_keyring(world, **wrong)
+    said += [world.run("providers", "test", "polygon", "--symbol", "GAAB"), world.run("providers")]
+    assert "does not know the key in POLYGON_API_KEY" in said[-2].stdout
+    for done in said:
+        assert [value for value in (*held.values(), "hidden") if value in done.stdout + done.stderr] == []
+    for path, body in written(world.home.parent):
+        if path.name not in ("keyring.json", "sessions.json"):
+            assert [v for v in (*held.values(), "badkey-hidden") if v.encode() in body] == [], path
+
+
+@pytest.mark.parametrize("state", ["locked", "broken"])
+def test_a_keyring_that_fails_is_said_once_and_stops_nothing(world: World, state: str) -> None:
+    kept_in_keyring(world, state)
+    done = world.run("providers")
+    assert done.returncode == 0
+    assert done.stderr.count("keyring") == 1
+    assert "the keyring was not read: it " in done.stderr
+    assert "Traceback" not in done.stderr
+    assert "hidden" not in done.stdout + done.stderr
+    assert "missing: POLYGON_API_KEY" in done.stdout

@@ -209,3 +209,24 @@ def test_a_preferred_source_is_asked_though_another_is_cheaper() -> None:
         (step,) = planner.make_plan("x", missing(3), {"facts": [single, dear]}, chosen, {}, "1").steps
         assert step.feed == expected
         assert ("as asked" if chosen.preferred else "cheaper") in step.reason
+
+
+@given(st.lists(st.lists(LEVELS, max_size=20), min_size=2, max_size=4))
+def test_reports_of_parts_add_up(parts: list[list[Freshness]]) -> None:
+    now = datetime(2026, 7, 10, tzinfo=UTC)
+    told = [
+        report.check_report(
+            [company(n, level, days=n) for n, level in enumerate(levels)],
+            report.Seen(target=f"part {at}", scope="all", now=now, rows={f"t{at}": at}),
+        )
+        for at, levels in enumerate(parts)
+    ]
+    summed = report.together("all", told)
+    assert summed.parts == tuple(told)
+    assert summed.total == sum(len(levels) for levels in parts)
+    assert summed.current + summed.stale + summed.missing + summed.pending + summed.unknown == summed.total
+    assert len(summed.most_stale) + summed.more_stale == summed.stale
+    assert [s.days for s in summed.most_stale] == sorted((s.days for s in summed.most_stale), reverse=True)
+    assert summed.rows == {f"t{at}": at for at in range(len(parts))}
+    assert (summed.freshness is None) == (summed.total == 0)
+    assert report.together("all", told[:1]) == told[0]

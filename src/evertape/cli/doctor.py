@@ -59,7 +59,8 @@ def _findings(settings: Settings) -> Iterator[Finding]:
         ok=True,
         seen=f"{__version__}, Python {sys.version.split()[0]}, SQLite {sqlite3.sqlite_version}",
     )
-    identity = settings.credentials.get("EDGAR_IDENTITY") or settings.credentials.get("SEC_USER_AGENT", "")
+    given = settings.current_credentials()
+    identity = given.get("EDGAR_IDENTITY") or given.get("SEC_USER_AGENT", "")
     yield Finding(
         what="identity",
         ok="@" in identity,

@@ -25,10 +25,13 @@ def providers(context: click.Context, as_json: bool, log_level: str) -> None:
     if context.invoked_subcommand is None:
         with opened() as db:
             found = db.providers()
+            keyring = db.settings.keyring
         if as_json:
             print_json([{name: getattr(row, name) for name in _names(row)} for row in found])
         else:
             _print(found)
+        if keyring is not None and keyring.trouble:
+            click.echo(f"the keyring was not read: {keyring.trouble}; it counts as empty", err=True)
 
 
 def _names(row: RateLimit) -> Sequence[str]:
@@ -38,19 +41,13 @@ def _names(row: RateLimit) -> Sequence[str]:
 
 
 def _print(found: Sequence[RateLimit]) -> None:
-    rows, last = [], ""
-    for row in found:
-        first = row.source != last
-        last = row.source
-        errors = f"{100 * row.failed / row.attempts:.1f} % of {row.attempts}" if row.attempts else ""
-        latency = "" if row.latency_seconds is None else f"{1000 * row.latency_seconds:.0f} ms"
-        circuit = row.circuit if row.retry_at is None else f"{row.circuit} until {row.retry_at:%H:%M:%S} UTC"
-        answered = moment(row.answered_at)
-        used = f"{row.used} of {row.limit_count} in {row.window_seconds:g} s"
-        rest = (circuit, errors, latency, answered, row.credentials) if first else ("",) * 5
-        rows.append((row.source if first else "", used, *rest))
-    heads = ("source", "used", "circuit", "errors in 5 min", "latency", "last answer", "credentials")
-    show.rows(show.answer(), heads, rows)
+    from evertape.cli.provider_table import lines
+
+    console = show.answer()
+    head, *rest = lines(found, console.width)
+    console.print(head, style="bold", markup=False, soft_wrap=True)
+    for line in rest:
+        console.print(line, markup=False, soft_wrap=True)
 
 
 @providers.command()

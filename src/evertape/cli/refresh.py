@@ -44,9 +44,12 @@ def refresh(
 ) -> int:
     """Check what is stale, show what fetching it costs, ask, and fetch only that.
 
-    TARGET is a dataset or a goal; financials where nothing is said. Exit codes: 0 current or done,
-    1 some failed, 2 usage or set-up, 3 stale and not confirmed, 4 another job holds this home,
-    130 interrupted.
+    TARGET is a dataset (companies, facts, prices, options, vintages), a goal (financials, market) or
+    all: financials, market, companies and options in one plan; vintages are built only when asked for.
+    financials where nothing is said.
+
+    Exit codes: 0 current or done, 1 some failed, 2 usage or set-up, 3 stale and not confirmed,
+    4 another job holds this home, 130 interrupted.
     """
     from evertape.database import Selection
 

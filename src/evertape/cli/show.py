@@ -35,6 +35,20 @@ def check(console: Console, report: CheckReport) -> None:
     console.print(
         f"[bold]{escape(report.target)}[/bold], {_scope(report.scope)}, as of {moment(report.now)}{sandboxed}"
     )
+    for part in report.parts:
+        console.print(f"[bold]{escape(part.target)}[/bold]")
+        console.print(_counts(part))
+    counts = Table.grid(padding=(0, 2)) if report.parts else _counts(report)
+    for source in report.sources:
+        note = f": {source.note}" if source.note else ""
+        counts.add_row("source", escape(f"{source.name} {source.state}{note}"))
+    if report.requests:
+        counts.add_row("this check", f"{report.requests} requests, {megabytes(report.bytes)}")
+    console.print(counts)
+
+
+def _counts(report: CheckReport) -> Table:
+    """How many are current, and what of the others is the most stale."""
     counts = Table.grid(padding=(0, 2))
     counts.add_row("companies" if report.missed == "filings" else "listings", str(report.total))
     dormant = f"  ({report.dormant} of them dormant)" if report.dormant else ""
@@ -54,12 +68,7 @@ def check(console: Console, report: CheckReport) -> None:
         counts.add_row("most stale", f"{escape(stale.label)}: {lacks}")
     if report.more_stale:
         counts.add_row("", f"and {report.more_stale} more")
-    for source in report.sources:
-        note = f": {source.note}" if source.note else ""
-        counts.add_row("source", escape(f"{source.name} {source.state}{note}"))
-    if report.requests:
-        counts.add_row("this check", f"{report.requests} requests, {megabytes(report.bytes)}")
-    console.print(counts)
+    return counts
 
 
 def plan(console: Console, plan: Plan) -> None:

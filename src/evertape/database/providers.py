@@ -17,6 +17,7 @@ from evertape.engine.selection import listed
 from evertape.errors import SourceError, UserError
 from evertape.formats import sessions
 from evertape.formats.edgar import canonical_symbol
+from evertape.keys import Keys
 from evertape.model.call import Transport
 from evertape.model.feed import Feed, Source
 from evertape.model.records import Batch
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from evertape.net.shared import Health
 
 _SOON = timedelta(days=1)
+_PLACES = {"environment": "the environment", "keys.env": "keys.env", "keyring": "the keyring", None: ""}
 
 
 def providers(db: Database) -> list[RateLimit]:
@@ -84,21 +86,23 @@ def _instant(seconds: float) -> datetime:
     return datetime.fromtimestamp(round(seconds), UTC)
 
 
-def _credentials(source: Source, given: Mapping[str, str], kept: Mapping[str, str], now: datetime) -> str:
-    """What of its credentials is there; of a login that a person must renew, until when it holds."""
+def _credentials(source: Source, given: Keys, kept: Mapping[str, str], now: datetime) -> str:
+    """What of its credentials is there, and where; of a login that a person must renew, until when it
+    holds."""
     if source.credentials and not source.has_credentials(given):
         return f"missing: {source.credential_names}"
+    where = " and ".join(dict.fromkeys(_PLACES[given.place(name)] for name in source.chosen(given)))
     until = kept.get("person_by")
     if until is None:
         needs_person = source.login is not None and bool(source.credentials)
         if needs_person and not kept:
-            return f"set, not logged in: evertape providers login {source.name}"
-        return "set" if source.credentials else "none needed"
+            return f"set in {where}, not logged in: evertape providers login {source.name}"
+        return f"set in {where}" if source.credentials else "none needed"
     left = datetime.fromisoformat(until) - now
     if left <= timedelta(0):
-        return f"login ended: evertape providers login {source.name}"
+        return f"set in {where}, login ended: evertape providers login {source.name}"
     soon = f", log in again: evertape providers login {source.name}" if left < _SOON else ""
-    return f"logged in until {until[:16].replace('T', ' ')} UTC{soon}"
+    return f"set in {where}, logged in until {until[:16].replace('T', ' ')} UTC{soon}"
 
 
 def source_named(db: Database, name: str) -> Source:

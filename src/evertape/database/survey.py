@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
 
 from evertape import __version__
-from evertape.catalog import Catalog
+from evertape.catalog import ALL, Catalog
 from evertape.clock import Clock
 from evertape.datasets.filings import covered_through
 from evertape.datasets.universe import Listing, Membership, Stock, ident_of, split_listing
@@ -111,7 +111,7 @@ class Survey:
 
     def plan(self, target: str, standings: Sequence[Standing], options: dict[str, Any]) -> Plan:
         """What mends the due ones. The option `route` says how, where there are several ways."""
-        feeds = {name: self.feeds_of(name) for name in self._catalog.datasets}
+        feeds = {name: self.feeds_of(name) for name in {s.dataset for s in standings if s.unit is not None}}
         roads = planner.Roads(
             rates={
                 s.name: planner.rate_of(s, self._limits.get(s.name)) for s in self._catalog.sources.values()
@@ -147,32 +147,38 @@ class Survey:
         return self.plan("rebuild", standings, {})
 
     def judge(self, target: str, chosen: Selection | None, heard: Heard) -> report.Check:
-        """Everybody chosen (or held, where nobody is), with the report and the plan."""
-        since = chosen.since if chosen else selection.DEFAULT_SINCE
+        """Everybody chosen (or held, where nobody is), with the report and the plan: one of each, however
+        many parts the target has."""
         datasets = self.target(target)
-        named = chosen and (chosen.symbols or chosen.scope or not all(d.on_request for d in datasets))
-        asked = self.asked(chosen) if chosen and named else self.held(since, datasets)
-        standings = self.standings(datasets, asked)
-        rows, updated = rows_held(self._store, self._catalog, asked, datasets)
-        seen = report.Seen(
-            target=target,
-            scope=asked.scope,
-            now=self._clock.now(),
-            rows=rows,
-            last_update=updated,
+        parts = self._catalog.parts if target == ALL else {target: datasets}
+        judged = [self._part(name, part, chosen) for name, part in parts.items()]
+        standings = tuple(standing for _, found in judged for standing in found)
+        told = dataclasses.replace(
+            report.together(target, [one for one, _ in judged]),
             sources=(*self.source_states(), *heard.failed),
             requests=heard.requests,
             bytes=heard.bytes,
             notes=heard.notes,
         )
-        told = report.check_report(standings, seen)
         options = {
-            "scope": asked.scope,
-            "since": since.isoformat(),
+            "scope": told.scope,
+            "since": (chosen.since if chosen else selection.DEFAULT_SINCE).isoformat(),
             "route": chosen.route if chosen else "auto",
         }
-        plan = self.plan(target, standings, options)
-        return report.Check(report=told, standings=tuple(standings), plan=plan)
+        return report.Check(report=told, standings=standings, plan=self.plan(target, standings, options))
+
+    def _part(
+        self, name: str, datasets: Sequence[Dataset], chosen: Selection | None
+    ) -> tuple[report.CheckReport, Sequence[Standing]]:
+        """What is held of some datasets and how fresh it is, under a name."""
+        since = chosen.since if chosen else selection.DEFAULT_SINCE
+        named = chosen and (chosen.symbols or chosen.scope or not all(d.on_request for d in datasets))
+        asked = self.asked(chosen) if chosen and named else self.held(since, datasets)
+        standings = self.standings(datasets, asked)
+        rows, updated = rows_held(self._store, self._catalog, asked, datasets)
+        now = self._clock.now()
+        seen = report.Seen(target=name, scope=asked.scope, now=now, rows=rows, last_update=updated)
+        return report.check_report(standings, seen), standings
 
     def listings(self) -> list[Row]:
         """(symbol, CIK) of today's listings, the largest first."""
@@ -252,32 +258,43 @@ def _sizes(store: Store, feeds: Iterable[str]) -> dict[str, int]:
 def rows_held(
     store: Store, catalog: Catalog, asked: Asked, datasets: Sequence[Dataset] = ()
 ) -> tuple[dict[str, int], datetime | None]:
-    """Rows of the derived tables for the companies asked for, and when one was last fetched.
+    """Rows for what was asked about, by table, and when some of it was last fetched.
 
-    Tables of datasets that are built on request are among them where these are asked about.
+    Of datasets that hang on listings, or on companies and from which nothing derives, it is their own
+    tables; else the derived ones, those that are built on request where these are asked about.
     """
-    ciks = {int(cik) for cik in asked.companies}
+    columns = [table_of(record).names for dataset in datasets for record in dataset.records]
+    if datasets and all("listing_id" in names for names in columns):
+        return _own_rows(store, "listing_id", {key: ident_of(key) for key in asked.listings}, datasets)
+    companies = {cik: int(cik) for cik in asked.companies}
+    parents = {d.derived.parent for d in catalog.datasets.values() if d.derived}
+    apart = not any(d.evidence or d.derived or d.name in parents for d in datasets)
+    if datasets and apart and all("cik" in names for names in columns):
+        return _own_rows(store, "cik", companies, datasets)
+    ciks = set(companies.values())
     rows: dict[str, int] = {}
     shown = [d for d in catalog.datasets.values() if d.derived and (not d.on_request or d in datasets)]
     for table in sorted(table_of(record).name for dataset in shown for record in dataset.records):
         _, counts = store.sql(f"SELECT cik, COUNT(*) FROM {table} GROUP BY cik")  # noqa: S608
         rows[table] = sum(n for cik, n in counts if cik in ciks)
-    if datasets and all("listing_id" in table_of(r).names for d in datasets for r in d.records):
-        return _listed_rows(store, asked, datasets)
     held = store.holdings("facts", list(asked.companies)).values()
     return rows, max((h.checked_at for h in held), default=None)
 
 
-def _listed_rows(
-    store: Store, asked: Asked, datasets: Sequence[Dataset]
+def _own_rows(
+    store: Store, column: str, asked: Mapping[str, int], datasets: Sequence[Dataset]
 ) -> tuple[dict[str, int], datetime | None]:
-    """The same of tables that hang on listings."""
-    idents = {ident_of(key) for key in asked.listings}
+    """The same of the datasets' own tables.
+
+    Args:
+        asked: what the units' keys are called in `column`.
+    """
+    idents = set(asked.values())
     rows = {}
     for table in sorted(table_of(record).name for dataset in datasets for record in dataset.records):
-        _, counts = store.sql(f"SELECT listing_id, COUNT(*) FROM {table} GROUP BY 1")  # noqa: S608
+        _, counts = store.sql(f"SELECT {column}, COUNT(*) FROM {table} GROUP BY 1")  # noqa: S608
         rows[table] = sum(n for ident, n in counts if ident in idents)
-    found = [h for d in datasets for h in store.holdings(d.name, list(asked.listings)).values()]
+    found = [h for d in datasets for h in store.holdings(d.name, list(asked)).values()]
     return rows, max((held.checked_at for held in found), default=None)
 
 

@@ -27,7 +27,7 @@ class RateLimit(Record):
     failed: int = column("of these, how many failed")
     latency_seconds: float | None = column("mean from permit to answer in the last five minutes", unit="s")
     answered_at: datetime | None = column("last answer, UTC")
-    credentials: str = column('"none needed", "set", "missing"; or until when a login holds')
+    credentials: str = column('"none needed", "missing", or where it is set and until when a login holds')
     seen_at: datetime = column("when this was looked at, UTC")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from evertape.model.job import Item, ItemState, Job
@@ -44,6 +44,8 @@ class CheckReport:
         most_stale: the five that have lacked a filing longest; `more_stale` counts the others.
         requests, bytes: what the check itself cost.
         missed: what is counted as missing: "filings", "sessions", "snapshots".
+        parts: of a target that spans several, what was found of each; the counts are their sums then, and
+            a company is counted once in each of them.
     """
 
     target: str
@@ -67,6 +69,7 @@ class CheckReport:
     bytes: int = 0
     notes: tuple[str, ...] = ()
     missed: str = "filings"
+    parts: tuple[CheckReport, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -183,6 +186,39 @@ def check_report(standings: Sequence[Standing], seen: Seen) -> CheckReport:
         bytes=seen.bytes,
         notes=seen.notes,
         missed=next((_MISSED[s.dataset] for s in standings if s.dataset in _MISSED), "filings"),
+    )
+
+
+def together(target: str, parts: Sequence[CheckReport]) -> CheckReport:
+    """The reports of a target's parts as one; of a single part that one.
+
+    Args:
+        parts: without what the check itself learned and cost.
+    """
+    first, *others = parts
+    if not others:
+        return first
+    total, current = sum(p.total for p in parts), sum(p.current for p in parts)
+    stale = sorted((s for p in parts for s in p.most_stale), key=lambda s: (-s.days, s.label))
+    updates = [p.last_update for p in parts if p.last_update is not None]
+    return replace(
+        first,
+        target=target,
+        total=total,
+        current=current,
+        dormant=sum(p.dormant for p in parts),
+        stale=sum(p.stale for p in parts),
+        very_stale=sum(p.very_stale for p in parts),
+        missing=sum(p.missing for p in parts),
+        pending=sum(p.pending for p in parts),
+        unknown=sum(p.unknown for p in parts),
+        freshness=round(100 * current / total, 1) if total else None,
+        rows={name: count for p in parts for name, count in p.rows.items()},
+        last_update=max(updates, default=None),
+        most_stale=tuple(stale[:MOST_STALE]),
+        more_stale=len(stale[MOST_STALE:]) + sum(p.more_stale for p in parts),
+        missed=", ".join(dict.fromkeys(p.missed for p in parts)),
+        parts=tuple(parts),
     )
 
 

@@ -121,8 +121,19 @@ class Source:
 
     def has_credentials(self, given: Mapping[str, str]) -> bool:
         """Whether what it needs is among the values given by environment name."""
-        found = [bool(given.get(name)) for name in self.credentials]
-        return (all if self.all_of else any)(found) if found else True
+        needed = len(self.credentials) if self.all_of else min(1, len(self.credentials))
+        return len(self.chosen(given)) >= needed
+
+    def chosen(self, given: Mapping[str, str]) -> Mapping[str, str]:
+        """What it takes of the values given by environment name: every one it needs, or the first of those
+        of which one will do; a place that is slow to look in is not asked for the others."""
+        found: dict[str, str] = {}
+        for name in self.credentials:
+            if value := given.get(name):
+                found[name] = value
+                if not self.all_of:
+                    break
+        return found
 
     def lacking(self) -> str:
         """The sentence for a missing credential: which variables, and what to type."""

@@ -77,7 +77,7 @@ class Session:
         source = self._sources.get(call.source)
         if source is None:
             raise UserError(f"there is no source {call.source}, which {call.url} belongs to")
-        given = {name: credentials[name] for name in source.credentials if credentials.get(name)}
+        given = source.chosen(credentials)
         if not source.has_credentials(credentials):
             raise Denied(source.lacking())
         for name, value in given.items():
