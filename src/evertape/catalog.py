@@ -106,6 +106,30 @@ class Catalog:
             parts[name] = (*parts.get(name, ()), dataset)
         return parts
 
+    def parts_of(self, name: str) -> Mapping[str, tuple[Dataset, ...]]:
+        """The datasets of each target of a text (`market options`), those of one before it aside.
+
+        Raises:
+            UserError: an unknown target, with those that exist; or what is fetched and what is built from
+                held rows together.
+        """
+        targets = self.targets()
+        parts: dict[str, tuple[Dataset, ...]] = {}
+        for each in dict.fromkeys(name.split()) or {name: None}:
+            if each not in targets:
+                raise UserError(f"{each} cannot be refreshed; choose one of {', '.join(sorted(targets))}")
+            for part, datasets in (self.parts if each == ALL else {each: targets[each]}).items():
+                taken = [dataset for found in parts.values() for dataset in found]
+                if others := tuple(dataset for dataset in datasets if dataset not in taken):
+                    parts[part] = (*parts.get(part, ()), *others)
+        kinds = {dataset.on_request: dataset.name for datasets in parts.values() for dataset in datasets}
+        if len(kinds) > 1:
+            raise UserError(
+                f"{kinds[True]} is built from what is held, and {kinds[False]} is fetched; refresh first the "
+                f"one, then: evertape refresh {kinds[True]}"
+            )
+        return parts
+
 
 def find(plugins: Path | None = None, adapt: Callable[[Source], Source] = lambda source: source) -> Catalog:
     """Everything in the package and in `plugins`.

@@ -47,6 +47,25 @@ def test_it_is_one_plan_whose_report_is_the_sum_of_its_parts(listed: World) -> N
     assert listed.sql("SELECT COUNT(*) FROM sync_jobs WHERE kind = 'refresh'") == [(0,)]
 
 
+def test_several_targets_are_one_plan_and_none_is_counted_twice(listed: World) -> None:
+    told = listed.json("refresh", "options", "market", "prices", *CHOSEN, "--check", code=3)
+    assert [part["target"] for part in told["check"]["parts"]] == ["options", "market"]
+    assert {step["dataset"] for step in told["plan"]["steps"]} == {"prices", "options"}
+    assert told["plan"]["target"] == "options market prices"
+    alone = listed.json("refresh", "market", "prices", *CHOSEN, "--check", code=3)
+    assert alone["check"]["parts"] == []
+    assert alone["check"]["total"] == told["check"]["parts"][1]["total"]
+
+
+def test_what_is_built_from_held_rows_is_no_part_of_a_fetch(listed: World) -> None:
+    done = listed.run("refresh", "facts", "vintages", *CHOSEN, "--yes")
+    assert done.returncode == 2
+    assert "then: evertape refresh vintages" in done.stderr
+    done = listed.run("refresh", "market", "mraket", *CHOSEN, "--yes")
+    assert done.returncode == 2
+    assert "mraket cannot be refreshed; choose one of" in done.stderr
+
+
 def test_it_brings_what_its_parts_bring_one_by_one(listed: World) -> None:
     plan = listed.json("refresh", "all", *CHOSEN, "--check", code=3)["plan"]
     job = listed.json("refresh", "all", *CHOSEN, "--yes")["job"]

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("target", default="financials")
+@click.argument("targets", metavar="[TARGET]...", nargs=-1)
 @selectors
 @snapshots
 @workers
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 @click.option("--yes", is_flag=True, help="Fetch without asking.")
 @click.option("--check", "check_only", is_flag=True, help="Check and show the plan, then stop.")
 def refresh(
-    target: str,
+    targets: tuple[str, ...],
     workers: int,
     as_json: bool,
     log_level: str,
@@ -45,8 +45,8 @@ def refresh(
     """Check what is stale, show what fetching it costs, ask, and fetch only that.
 
     TARGET is a dataset (companies, facts, prices, options, vintages), a goal (financials, market) or
-    all: financials, market, companies and options in one plan; vintages are built only when asked for.
-    financials where nothing is said.
+    all: financials, market, companies and options; vintages are built only when asked for. Several make
+    one plan. financials where nothing is said.
 
     Exit codes: 0 current or done, 1 some failed, 2 usage or set-up, 3 stale and not confirmed,
     4 another job holds this home, 130 interrupted.
@@ -67,7 +67,7 @@ def refresh(
         )
         console = show.talk()
         with shown(db, console, quiet=as_json):
-            checked = run(db, db.check(target, chosen))
+            checked = run(db, db.check(" ".join(targets) or "financials", chosen))
         if not as_json:
             show.check(console, checked.report)
         if not checked.plan.steps:

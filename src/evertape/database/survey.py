@@ -8,12 +8,11 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from evertape import __version__
-from evertape.catalog import ALL, Catalog
+from evertape.catalog import Catalog
 from evertape.clock import Clock
 from evertape.datasets.filings import covered_through
 from evertape.datasets.universe import Listing, Membership, Stock, ident_of, split_listing
 from evertape.engine import planner, report, selection
-from evertape.errors import UserError
 from evertape.model.dataset import Asked, Dataset, Evidence, Wanted
 from evertape.model.feed import Feed
 from evertape.model.plan import Plan
@@ -79,11 +78,8 @@ class Survey:
         self._preferred = settings.preferred
 
     def target(self, name: str) -> tuple[Dataset, ...]:
-        """The datasets behind a target. Raises UserError with those that exist."""
-        targets = self._catalog.targets()
-        if name not in targets:
-            raise UserError(f"{name} cannot be refreshed; choose one of {', '.join(sorted(targets))}")
-        return targets[name]
+        """The datasets behind a target, or several with a space between. UserError with those that exist."""
+        return tuple(dataset for part in self._catalog.parts_of(name).values() for dataset in part)
 
     def evidence_for(self, datasets: Sequence[Dataset]) -> list[Dataset]:
         """The evidence datasets that these rest on, and the universe, in the order of their needs.
@@ -149,9 +145,7 @@ class Survey:
     def judge(self, target: str, chosen: Selection | None, heard: Heard) -> report.Check:
         """Everybody chosen (or held, where nobody is), with the report and the plan: one of each, however
         many parts the target has."""
-        datasets = self.target(target)
-        parts = self._catalog.parts if target == ALL else {target: datasets}
-        judged = [self._part(name, part, chosen) for name, part in parts.items()]
+        judged = [self._part(name, part, chosen) for name, part in self._catalog.parts_of(target).items()]
         standings = tuple(standing for _, found in judged for standing in found)
         told = dataclasses.replace(
             report.together(target, [one for one, _ in judged]),
