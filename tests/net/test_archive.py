@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import os
 import pickle
 import resource
@@ -12,6 +13,7 @@ import subprocess
 import sys
 import textwrap
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
@@ -322,3 +324,28 @@ def test_a_writer_killed_at_any_moment_leaves_a_whole_latest_answer(tmp_path: Pa
         number = int(kept.fetched_at.timestamp() - START.timestamp()) // 60
         assert shelf.body(kept) == (b"%d " % number) * 20_000
         shelf.close()
+
+
+def test_what_an_older_version_kept_under_the_digest_of_its_body_is_read(tmp_path: Path) -> None:
+    shelf = Shelf(tmp_path)
+    shelf.put(wire(ASKED, b"figures"))
+    shelf.close()
+    (blob,) = blobs(tmp_path)
+    digest = hashlib.sha256(b"figures").hexdigest()
+    assert digest not in str(blob)
+    with closing(sqlite3.connect(tmp_path / "index.db")) as index, index:
+        index.execute("UPDATE answers SET sha256 = ?", (digest,))
+        index.execute("PRAGMA user_version = 1")
+    older = shelf.path(digest)
+    older.parent.mkdir(exist_ok=True)
+    blob.rename(older)
+    shelf = Shelf(tmp_path)
+    kept = shelf.find(ASKED.url, "made-up.feed")
+    assert kept is not None
+    assert shelf.body(kept) == b"figures"
+    older.write_bytes(gzip.compress(b"figure5"))
+    with pytest.raises(Malformed, match="damaged"):
+        shelf.body(kept)
+    shelf.close()
+    with closing(sqlite3.connect(tmp_path / "index.db")) as index:
+        assert index.execute("PRAGMA user_version").fetchone() == (2,)

@@ -26,7 +26,8 @@ from evertape.net.received import WireReply, gunzip
 
 _KEPT_HEADERS = ("content-type", "content-encoding", "etag", "last-modified", "date")
 _VALIDATORS = {"etag": "If-None-Match", "last-modified": "If-Modified-Since"}
-_VERSION = 1
+_VERSION = 2
+"""Since 2 a blob is named by its bytes as they lie there; before, by the body that they unpack to."""
 _PARTIAL = ".partial-"
 _ABANDONED = 3600.0
 """Seconds after which a blob that is not finished is taken to be nobody's."""
@@ -38,7 +39,7 @@ CREATE TABLE IF NOT EXISTS answers (
 );
 CREATE INDEX IF NOT EXISTS answers_by_url ON answers (url, feed);
 CREATE INDEX IF NOT EXISTS answers_by_sha256 ON answers (sha256);
-PRAGMA user_version = 1;
+PRAGMA user_version = 2;
 """
 _COLUMNS = "url, feed, source, fetched_at, status, headers, sha256, wire, units"
 
@@ -48,7 +49,7 @@ class Kept:
     """The latest answer kept of one address.
 
     Attributes:
-        sha256: of the decoded body. wire: bytes as received. units: what the answer covered.
+        sha256: of the blob. wire: bytes as received. units: what the answer covered.
     """
 
     url: str
@@ -63,7 +64,7 @@ class Kept:
 
 
 class Shelf:
-    """Blobs named by the SHA-256 of their decoded content, and an index of where they came from.
+    """Blobs named by the SHA-256 of their bytes, and an index of where they came from.
 
     A blob appears whole or not at all; it is written before the index names it. Thread-safe.
 
@@ -98,9 +99,10 @@ class Shelf:
             StoreError: the folder cannot be written.
         """
         call = reply.call
-        digest = hashlib.sha256(reply.body).hexdigest()
+        raw = _kept_as(reply)
+        digest = hashlib.sha256(raw).hexdigest()
         try:
-            self._write_blob(digest, reply)
+            self._write_blob(digest, raw)
         except OSError as error:
             raise _fault(self._folder, error) from error
         return Kept(
@@ -154,7 +156,7 @@ class Shelf:
             raise _fault(self._folder, error) from error
         except SourceError as error:
             raise Malformed(f"the archive's body of {kept.url} is damaged; {hint}") from error
-        if hashlib.sha256(body).hexdigest() != kept.sha256:
+        if kept.sha256 not in (hashlib.sha256(raw).hexdigest(), hashlib.sha256(body).hexdigest()):
             raise Malformed(f"the archive's body of {kept.url} is damaged; {hint}")
         return body
 
@@ -199,19 +201,16 @@ class Shelf:
         db.executemany("DELETE FROM answers WHERE id = ?", [(id_,) for id_, _ in old])
         return [sha256 for _, sha256 in old]
 
-    def _write_blob(self, digest: str, reply: Reply) -> None:
-        """The wire bytes as received where they are gzip, compressed here where they are not."""
+    def _write_blob(self, digest: str, raw: bytes) -> None:
         path = self.path(digest)
-        with suppress(FileNotFoundError, SourceError):
-            if gunzip(path.read_bytes(), reply.call.url) == reply.body:
+        with suppress(FileNotFoundError):
+            if path.read_bytes() == raw:
                 return
-        raw = reply.raw if isinstance(reply, WireReply) else b""
-        gzipped = "gzip" in reply.headers.get("content-encoding", "") and raw.startswith(b"\x1f\x8b")
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(dir=self._folder, prefix=_PARTIAL)
         try:
             with os.fdopen(handle, "wb") as file:
-                file.write(raw if gzipped else igzip.compress(reply.body, compresslevel=1, mtime=0))
+                file.write(raw)
             Path(name).replace(path)
         except BaseException:
             with suppress(FileNotFoundError):
@@ -227,6 +226,14 @@ class Shelf:
                 yield self._connection
             except (sqlite3.Error, OSError) as error:
                 raise _fault(self._folder, error) from error
+
+
+def _kept_as(reply: Reply) -> bytes:
+    """The wire bytes as received where they are gzip, compressed here where they are not."""
+    raw = reply.raw if isinstance(reply, WireReply) else b""
+    if "gzip" in reply.headers.get("content-encoding", "") and raw.startswith(b"\x1f\x8b"):
+        return raw
+    return igzip.compress(reply.body, compresslevel=1, mtime=0)
 
 
 def _row(kept: Kept) -> tuple[object, ...]:
@@ -269,10 +276,11 @@ def _connect(folder: Path) -> sqlite3.Connection:
     db.execute("PRAGMA journal_mode = WAL")
     db.execute("PRAGMA synchronous = NORMAL")
     (version,) = db.execute("PRAGMA user_version").fetchone()
-    if version not in (0, _VERSION):
+    if version > _VERSION:
         db.close()
         raise SchemaMismatch(f"{folder} was written by a newer evertape; install that version")
-    if version == 0:
+    if version < _VERSION:
+        # Version 1 differs by nothing but the names of the blobs, which `body` takes in either way.
         db.executescript("BEGIN IMMEDIATE;" + _SCHEMA + "COMMIT;")
     return db
 
