@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -62,6 +62,14 @@ class _Course:
     outcomes: list[Outcome] = field(default_factory=list)
     notes: tuple[str, ...] = ()
 
+    def forgive(self, feed: str, instead: Call) -> None:
+        """Note what a feed failed at in place of failing for it: its own source is asked in another way."""
+        for name, error in self.errors:
+            if name == feed:
+                self.notes += (f"{self.item.label}: {instead.feed} was asked, since {name} failed: {error}",)
+        self.errors = [(name, error) for name, error in self.errors if name != feed]
+        self.shut = [name for name in self.shut if name != feed]
+
     def charge(self, requests: int, fetched: int) -> None:
         """Put what was sent and received on the item."""
         item = self.item
@@ -77,6 +85,9 @@ class Fetching:
         self._denied: dict[str, str] = {}
         self._unknown: set[tuple[str, str]] = set()
         self._fetched = 0
+        self._proven: set[str] = set()
+        self._given_up: set[str] = set()
+        self._turns: dict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._slots = asyncio.Semaphore(work.workers)
 
     async def work_off(self, item: Item, call: Call) -> SourceError | None:
@@ -111,10 +122,20 @@ class Fetching:
                 left += await self._ask(course, one, closing=number == len(calls) and not left)
             if not left:
                 return
+            if calls[0] is call and (calls := self._rest(course, call, left)):
+                continue
             # What nobody knew a moment ago, on another day of the same job, nobody knows now.
             asked = [unit for unit in left if (unit.dataset, unit.key) not in self._unknown]
             calls = self._elsewhere(course, call, asked) if asked else ()
         await self._nobody(course, call, left)
+
+    def _rest(self, course: _Course, call: Call, left: Sequence[Unit]) -> Sequence[Call]:
+        """The calls by which the call's own source is asked in another way; none where it has none."""
+        rest = self._work.feeds[call.feed].rest
+        calls = rest(call, left) if rest is not None else ()
+        if calls:
+            course.forgive(call.feed, calls[0])
+        return calls
 
     def _others(self, course: _Course, call: Call) -> list[Feed]:
         """Feeds that were not tried, those whose circuit was found open last."""
@@ -145,6 +166,29 @@ class Fetching:
             SourceError: no other feed may be asked.
         """
         feed = self._work.feeds[call.feed]
+        if feed.rest is None:
+            return await self._tried(course, feed, call, closing=closing)
+        if feed.name in self._proven:
+            return await self._proving(course, feed, call, closing=closing)
+        # Where it fails for all, only one call pays for finding out.
+        async with self._turns[feed.name]:
+            return await self._proving(course, feed, call, closing=closing)
+
+    async def _proving(self, course: _Course, feed: Feed, call: Call, *, closing: bool) -> Sequence[Unit]:
+        """See `_ask`; of a feed that another of its source stands in for."""
+        if feed.name in self._given_up:
+            return call.units
+        before = len(course.errors)
+        left = await self._tried(course, feed, call, closing=closing)
+        failed = course.errors[before:]
+        if not failed:
+            self._proven.add(feed.name)
+        elif not isinstance(failed[0][1], Malformed):
+            self._given_up.add(feed.name)
+        return left
+
+    async def _tried(self, course: _Course, feed: Feed, call: Call, *, closing: bool) -> Sequence[Unit]:
+        """See `_ask`."""
         course.sources.add(feed.source)
         patient = all(other.name in course.shut for other in self._others(course, call))
         try:
