@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict, deque
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 
 from evertape.clock import Clock
@@ -76,6 +77,29 @@ class _Course:
         self.item = replace(item, requests=item.requests + requests, fetched=item.fetched + fetched)
 
 
+class _Trials:
+    """Of the feeds that another of their source stands in for: who has answered, who cannot be asked.
+
+    Where one fails for all, as without a session, only one call pays for finding that out.
+    """
+
+    def __init__(self) -> None:
+        self.given_up: set[str] = set()
+        self._proven: set[str] = set()
+        self._turns: dict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+
+    def turn(self, feed: Feed) -> AbstractAsyncContextManager[None]:
+        """Held while a call of a feed is on its way that has not answered any yet."""
+        return nullcontext() if feed.rest is None or feed.name in self._proven else self._turns[feed.name]
+
+    def note(self, feed: Feed, errors: Sequence[tuple[str, SourceError]]) -> None:
+        """What came of a call; an answer that cannot be read says nothing about the next."""
+        if feed.rest is not None and not errors:
+            self._proven.add(feed.name)
+        elif feed.rest is not None and not isinstance(errors[0][1], Malformed):
+            self.given_up.add(feed.name)
+
+
 class Fetching:
     """Fetches for a runner. What its answers note goes to `notes`, in the order they come."""
 
@@ -85,9 +109,7 @@ class Fetching:
         self._denied: dict[str, str] = {}
         self._unknown: set[tuple[str, str]] = set()
         self._fetched = 0
-        self._proven: set[str] = set()
-        self._given_up: set[str] = set()
-        self._turns: dict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._trials = _Trials()
         self._slots = asyncio.Semaphore(work.workers)
 
     async def work_off(self, item: Item, call: Call) -> SourceError | None:
@@ -166,26 +188,13 @@ class Fetching:
             SourceError: no other feed may be asked.
         """
         feed = self._work.feeds[call.feed]
-        if feed.rest is None:
-            return await self._tried(course, feed, call, closing=closing)
-        if feed.name in self._proven:
-            return await self._proving(course, feed, call, closing=closing)
-        # Where it fails for all, only one call pays for finding out.
-        async with self._turns[feed.name]:
-            return await self._proving(course, feed, call, closing=closing)
-
-    async def _proving(self, course: _Course, feed: Feed, call: Call, *, closing: bool) -> Sequence[Unit]:
-        """See `_ask`; of a feed that another of its source stands in for."""
-        if feed.name in self._given_up:
-            return call.units
-        before = len(course.errors)
-        left = await self._tried(course, feed, call, closing=closing)
-        failed = course.errors[before:]
-        if not failed:
-            self._proven.add(feed.name)
-        elif not isinstance(failed[0][1], Malformed):
-            self._given_up.add(feed.name)
-        return left
+        async with self._trials.turn(feed):
+            if feed.name in self._trials.given_up:
+                return call.units
+            before = len(course.errors)
+            left = await self._tried(course, feed, call, closing=closing)
+            self._trials.note(feed, course.errors[before:])
+            return left
 
     async def _tried(self, course: _Course, feed: Feed, call: Call, *, closing: bool) -> Sequence[Unit]:
         """See `_ask`."""
