@@ -19,6 +19,8 @@ COMPANIES, SEED = 60, 31
 SINCE = "2024-01-02"
 SPLIT, PAYER = "GRKA", "GRKD"
 """Of this seed: 4 for 1, and a dividend, both on 2024-04-10."""
+LATE = "GRKL"
+"""Its dividend went ex on 2024-02-20."""
 EVE, DAY = date(2024, 4, 9), date(2024, 4, 10)
 NO_CRUMB = {
     "kind": "status",
@@ -66,12 +68,6 @@ def all_of(true: dict[str, Traded], day: date) -> tuple[str, ...]:
     return ("--symbols", ",".join(listed), "--since", SINCE)
 
 
-def marks(world: World) -> dict[str, Any]:
-    """What each listing's holding remembers."""
-    rows = world.sql("SELECT key, mark FROM holdings WHERE dataset = 'prices'")
-    return {key.partition(":")[0]: json.loads(mark) for key, mark in rows}
-
-
 def test_the_next_session_takes_a_fifth_of_the_requests_and_a_holiday_none(
     home: Callable[[date], World], true: dict[str, Traded]
 ) -> None:
@@ -96,6 +92,20 @@ def test_the_next_session_takes_a_fifth_of_the_requests_and_a_holiday_none(
     assert not differences(held(world), true, SINCE, world.now, chosen[1].split(","))
     assert not bazaar.actions_differ(world, true, SINCE, world.now)
     assert "job" not in refresh(world, *chosen)
+
+    # As if Yahoo had told a dividend only after its day, and quotes alone had followed for 25 sessions.
+    ((key, mark),) = world.sql(
+        "SELECT key, mark FROM holdings WHERE dataset = 'prices' AND key LIKE ?", f"{LATE}:%"
+    )
+    told = json.dumps({**json.loads(mark), "told": "2024-01-17"})
+    world.write("UPDATE holdings SET mark = ? WHERE dataset = 'prices' AND key = ?", told, key)
+    world.write("DELETE FROM corporate_actions WHERE ex_date = '2024-02-20' AND kind = 'dividend'")
+    assert bazaar.actions_differ(world, true, SINCE, world.now)
+    go_to(world, date(2024, 2, 23))
+    refresh(world, *chosen)
+    assert not bazaar.actions_differ(world, true, SINCE, world.now)
+    ((mark,),) = world.sql("SELECT mark FROM holdings WHERE dataset = 'prices' AND key = ?", key)
+    assert "told" not in json.loads(mark)
 
 
 def rows(world: World, table: str) -> list[tuple[Any, ...]]:

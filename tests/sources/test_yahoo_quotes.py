@@ -111,10 +111,28 @@ def test_a_close_before_that_differs_by_a_rounding_is_the_same() -> None:
     assert against(regularMarketPreviousClose=241.535) == ""
 
 
+@pytest.mark.parametrize(("new", "old"), [(4, 1), (2, 1), (3, 2), (5, 4), (1, 10)])
+def test_a_split_that_yahoo_has_not_heard_of_when_it_tells_the_close_before_is_seen_by_the_move(
+    new: int, old: int
+) -> None:
+    split: dict[str, Any] = {
+        f"regularMarket{name}": 244.6 * old / new for name in ("Open", "DayHigh", "DayLow", "Price")
+    }
+    # Without ten moves before it none is beyond three deviations.
+    assert against(**split) == "after a jump"
+
+
+def test_a_move_that_is_doubted_is_left_to_a_chart() -> None:
+    quiet = replace_mark(closes=tuple(241.53 - 0.5 * (n % 2) for n in range(20, -1, -1)))
+    assert against(quiet, regularMarketPrice=242.0) == ""
+    assert against(quiet, regularMarketPrice=244.6) == "after a jump"
+
+
 def test_of_prices_of_cents_a_cent_is_no_rounding() -> None:
     cheap = replace_mark(closes=(0.01,))
-    assert against(cheap, regularMarketPreviousClose=0.01) == ""
-    assert against(cheap, regularMarketPreviousClose=0.005) == "after another close"
+    assert against(cheap, regularMarketPreviousClose=0.01, regularMarketPrice=0.01) == ""
+    halved = against(cheap, regularMarketPreviousClose=0.005, regularMarketPrice=0.01)
+    assert halved == "after another close"
 
 
 @pytest.mark.parametrize("last", [date(2025, 2, 12), DAY, None])

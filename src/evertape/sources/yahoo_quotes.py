@@ -15,6 +15,7 @@ from evertape.clock import new_york_date
 from evertape.datasets import prices, universe
 from evertape.errors import Malformed
 from evertape.formats import sessions
+from evertape.formats.bar_doubts import moves
 from evertape.formats.bars import MalformedPrices, Series
 from evertape.formats.yahoo_quotes import Quoted, read_quotes
 from evertape.model.call import Call, Reply
@@ -36,6 +37,8 @@ UNTOLD = 20
 splits and dividends since."""
 SETTLES = timedelta(minutes=30)
 """Trades are reported late: a session's volume still grows for some minutes after its close."""
+JUMP = 1.2
+"""Nearly every split moves the price by more: the smallest in common use are 5 for 4 and 3 for 2."""
 KINDS = ("EQUITY",)
 """Funds pay without a date, and other things have no bars."""
 
@@ -113,7 +116,9 @@ def reason_against(quoted: Quoted, day: date, was: Holding | None, at: datetime)
 
     It may where it is that session's last word, where the close before is the one that is held, so that
     neither a split nor a correction nor a gap lies between, and where no dividend can have gone ex: Yahoo
-    tells the day on which the latest declared one is paid, which is after its ex-date.
+    tells the day on which the latest declared one is paid, which is after its ex-date. Asked for in 2019 and
+    2021, MSFT's lay a month and three months ahead, before its ex-date, and AAPL's a month back, see
+    https://github.com/joshuaulrich/quantmod/issues/287 and https://github.com/iprak/yahoofinance/issues/64.
     """
     mark = prices.mark_of(was)
     told = (quoted.open, quoted.high, quoted.low, quoted.close)
@@ -133,11 +138,21 @@ def reason_against(quoted: Quoted, day: date, was: Holding | None, at: datetime)
     if abs(before / held - 1.0) >= prices.LEAST_SPLIT:
         # Of prices of a few cents, a cent is a split.
         return "after another close"
+    if _jumps(quoted, day, mark):
+        return "after a jump"
     if quoted.pays and (quoted.paid_on is None or quoted.paid_on >= day):
         return "with a dividend ahead"
     if mark.known is None or sessions.count(mark.known, day) - 1 > UNTOLD:
         return "untold for long"
     return ""
+
+
+def _jumps(quoted: Quoted, day: date, mark: prices.Mark) -> bool:
+    """Whether the close moved as far as a split moves it, which Yahoo may not have heard of when it told the
+    close before; or so far that a chart must say what happened."""
+    close, held = quoted.close, mark.closes[-1]
+    assert close is not None
+    return not 1 / JUMP < close / held < JUMP or any(moves(mark.closes, mark.last, [quoted.bar(day)], ()))
 
 
 def _covers(was: Holding, day: date) -> bool:
