@@ -98,7 +98,9 @@ def a_session_later(standing: Standing) -> Standing:
     first, last = standing.unit.span.start, standing.unit.span.end
     before = sessions.before(last)
     unit = replace(standing.unit, span=Span(last, last))
-    return replace(standing, unit=unit, covered=Span(first, before), evidence=(before.isoformat(),))
+    return replace(
+        standing, unit=unit, covered=Span(first, before), evidence=(before.isoformat(),), quiet=True
+    )
 
 
 def held_of(feed: Feed, call: Call) -> dict[str, Holding]:

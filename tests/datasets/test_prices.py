@@ -630,3 +630,23 @@ def test_a_mark_of_an_earlier_version_owes_nothing() -> None:
     mark = mark_of(held)
     assert (mark.told, mark.known) == (None, FRIDAY)
     assert mark.text() == held.mark
+
+
+@pytest.mark.parametrize(
+    ("after_close", "is_quiet"),
+    [
+        (timedelta(minutes=29), False),
+        (timedelta(minutes=30), True),
+        # Until the next session opens, which here is that of Monday.
+        (timedelta(days=2, hours=17, minutes=29), True),
+        (timedelta(days=2, hours=17, minutes=30), False),
+    ],
+)
+def test_a_session_is_quiet_from_half_an_hour_after_its_close_until_the_next_opens(
+    after_close: timedelta, is_quiet: bool
+) -> None:
+    it = world()
+    it.refresh(evening(date(2026, 7, 9)))
+    due = it.due(sessions.closed_at(FRIDAY) + after_close)
+    assert (due.unit, due.quiet) == (Unit("prices", KEY, Span(FRIDAY, FRIDAY)), is_quiet)
+    assert not it.due(sessions.closed_at(FRIDAY) + timedelta(hours=1), until=date(2026, 7, 9)).quiet

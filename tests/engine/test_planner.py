@@ -214,7 +214,8 @@ def test_a_preferred_source_is_asked_though_another_is_cheaper() -> None:
 def bars_due(count: int, **changes: Any) -> list[Standing]:
     """Listings that lack the session after those that are held."""
     day, before = date(2026, 7, 10), date(2026, 7, 9)
-    given: dict[str, Any] = {"covered": Span(date(2026, 1, 2), before), "evidence": (before.isoformat(),)}
+    covered, evidence = Span(date(2026, 1, 2), before), (before.isoformat(),)
+    given: dict[str, Any] = {"covered": covered, "evidence": evidence, "quiet": True}
     name = "N" if changes else "H"
     return [
         Standing(

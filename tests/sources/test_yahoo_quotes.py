@@ -192,7 +192,7 @@ ONE = Span(DAY, DAY)
 
 def standing(symbol: str, span: Span = ONE, **more: Any) -> Standing:
     key = f"{symbol}:1"
-    told = {"covered": COVERED, "evidence": (BEFORE.isoformat(),), **more}
+    told = {"covered": COVERED, "evidence": (BEFORE.isoformat(),), "quiet": True, **more}
     return Standing(
         dataset="prices",
         key=key,
@@ -228,6 +228,7 @@ def test_fifty_listings_are_asked_for_at_once_with_a_session() -> None:
     "not_due",
     [
         standing("X", Span(BEFORE, DAY)),
+        standing("X", quiet=False),
         standing("X", covered=None),
         standing("X", covered=Span(COVERED.start, date(2025, 2, 12))),
         standing("X", Span(date(2024, 12, 31), date(2024, 12, 31))),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 
 import msgspec
 
@@ -21,6 +21,16 @@ RECENT_HOLES = 20
 LATE = timedelta(days=10)
 """No source is later than this: a session that was longer ago when the answer came and has no bar had no
 trades. It is not asked for again, which would draw all days since into the next plan."""
+
+
+SETTLES = timedelta(minutes=30)
+"""Trades are reported late: a session's volume still grows for some minutes after its close."""
+
+
+def quiet(day: date, now: datetime) -> bool:
+    """Whether a session was the last to open, has closed, and its trades are reported."""
+    closed = day == sessions.last_closed(now) and not sessions.is_open(now)
+    return closed and now >= sessions.closed_at(day) + SETTLES
 
 
 class Mark(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -13,7 +13,7 @@ from datetime import date, datetime, timedelta
 
 from evertape.clock import new_york_date
 from evertape.datasets import universe
-from evertape.datasets.price_marks import HOLES, Mark, mark_of, marked
+from evertape.datasets.price_marks import HOLES, Mark, mark_of, marked, quiet
 from evertape.formats import sessions
 from evertape.formats.bar_doubts import RECENT_CLOSES, Doubt, moves, out_of_range, recent, sound
 from evertape.formats.bars import Bar, Series, Split, as_traded, factor, rescaled
@@ -24,7 +24,7 @@ from evertape.model.unit import Freshness, Holding, Outcome, Span, Standing, Uni
 
 __all__ = [
     "DATASET", "HOLES", "NAME", "Answer", "CorporateAction", "DailyPrice", "Mark", "Read", "due", "mark_of",
-    "settle",
+    "quiet", "settle",
 ]  # fmt: skip
 
 NAME = "prices"
@@ -169,6 +169,7 @@ def _covered(standing: Standing, seen: _Seen, covered: Span, wanted: Span, now: 
         unit=Unit(NAME, standing.key, span),
         reason=f"{lost} bars are missing in what is covered" if lost else f"{missing} sessions",
         covered=None if lost or again else covered,
+        quiet=quiet(span.end, now),
         evidence=(mark.known.isoformat(),) if mark.known and mark.last and span.start > mark.last else (),
     )
 

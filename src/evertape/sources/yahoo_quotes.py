@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from urllib.parse import quote
 
 from evertape.clock import new_york_date
@@ -35,8 +35,6 @@ its payment, and sessions without trades."""
 UNTOLD = 20
 """Sessions for which quotes alone may follow each other: then a chart tells what Yahoo has learnt late of
 splits and dividends since."""
-SETTLES = timedelta(minutes=30)
-"""Trades are reported late: a session's volume still grows for some minutes after its close."""
 JUMP = 1.2
 """Nearly every split moves the price by more: the smallest in common use are 5 for 4 and 3 for 2."""
 KINDS = ("EQUITY",)
@@ -70,9 +68,12 @@ def ask_quotes(standings: Sequence[Standing]) -> Sequence[Call]:
 
 
 def _one_session(standing: Standing) -> bool:
-    """Whether one session is due, right after what is covered, and splits and dividends were told lately."""
+    """Whether one session is due, right after what is covered and the last that was traded, and splits and
+    dividends were told lately."""
     span = standing.unit.span if standing.unit else None
-    if span is None or span.start != span.end or standing.covered is None or not standing.evidence:
+    if span is None or span.start != span.end or standing.covered is None:
+        return False
+    if not standing.quiet or not standing.evidence:
         return False
     told = date.fromisoformat(min(standing.evidence))
     follows = sessions.count(standing.covered.end, span.start) == 2 and standing.covered.end < span.start
@@ -126,7 +127,7 @@ def reason_against(quoted: Quoted, day: date, was: Holding | None, at: datetime)
         return "without prices of a share"
     if not quoted.volume or quoted.volume < 0:
         return "without a volume"
-    if day != sessions.last_closed(at) or at < sessions.closed_at(day) + SETTLES:
+    if not prices.quiet(day, at):
         return "not settled yet"
     if quoted.at is None or new_york_date(quoted.at) != day or quoted.at < sessions.closed_at(day):
         return "of another time"
