@@ -81,13 +81,19 @@ def test_the_next_session_takes_a_fifth_of_the_requests_and_a_holiday_none(
         go_to(world, day)
         assert "job" not in refresh(world, *chosen)
         assert asked(world) == {}
-    for day in (date(2024, 2, 20), date(2024, 2, 21), date(2024, 2, 22)):
-        go_to(world, day)
+    # Beside the requests of the job: a cookie and its crumb; nothing, where those of the process before are
+    # still taken; where they are not, the refusal and new ones.
+    for number, beside in ((20, 2), (21, 0), (22, 3)):
+        go_to(world, date(2024, 2, number))
+        if beside == 3:
+            kept = world.home.parent / "state" / "sessions.json"
+            kept.write_text(
+                json.dumps({"yahoo": {**json.loads(kept.read_text())["yahoo"], "crumb": "worn.out.11"}})
+            )
         told = refresh(world, *chosen)
         assert told["plan"]["steps"][0]["feed"] == "yahoo.quotes"
+        assert asked(world)["yahoo"] == told["job"]["requests"] + beside
         assert asked(world)["yahoo"] <= sent / 5
-        # Beside those of the job, a cookie and its crumb.
-        assert asked(world)["yahoo"] == told["job"]["requests"] + 2
         assert {span for each in spans(told).values() for span in each} == {(world.now, world.now)}
     assert not differences(held(world), true, SINCE, world.now, chosen[1].split(","))
     assert not bazaar.actions_differ(world, true, SINCE, world.now)

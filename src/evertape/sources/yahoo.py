@@ -70,12 +70,16 @@ def refusal(reply: Reply) -> Refusal | None:
 
 
 def login(state: LoginState) -> Step:
-    """A cookie from an error page, then the crumb that belongs to it.
+    """A cookie from an error page, then the crumb that belongs to it; or those of the last process, which
+    Yahoo takes for months.
 
     Raises:
         Denied: no cookie is handed out.
         Throttled, Transient: Yahoo cannot hand one out now, or what came in place of the crumb is none.
     """
+    kept = dict(state.kept)
+    if state.reply is None and not state.refused and kept.keys() >= {"cookie", "crumb"}:
+        return _session(kept["cookie"], kept["crumb"])
     cookie = state.state.get("cookie", "")
     if cookie and state.reply is not None:
         crumb = state.reply.body.decode("utf-8", "replace").strip()
@@ -83,7 +87,7 @@ def login(state: LoginState) -> Step:
             raise Throttled(_NO_SESSION)
         if state.reply.status != 200 or not _CRUMB.fullmatch(crumb):
             raise Transient(f"Yahoo sent no crumb (status {state.reply.status}); try again later")
-        return Session(headers={"Cookie": cookie}, query={"crumb": crumb})
+        return _session(cookie, crumb)
     if state.reply is None:
         return Send(call=Call(source="yahoo", feed="", url=_COOKIES, label="cookie"), headers=_AGENT)
     found = _A3.search(state.reply.headers.get("set-cookie", ""))
@@ -99,6 +103,11 @@ def login(state: LoginState) -> Step:
     url = f"{_Q1}/v1/test/getcrumb"
     call = Call(source="yahoo", feed="", url=url, label="crumb")
     return Send(call=call, headers={**_AGENT, "Cookie": found[0]}, state={"cookie": found[0]})
+
+
+def _session(cookie: str, crumb: str) -> Session:
+    kept = {"cookie": cookie, "crumb": crumb}
+    return Session(headers={"Cookie": cookie}, query={"crumb": crumb}, kept=kept)
 
 
 def ask_chart(standings: Sequence[Standing]) -> Sequence[Call]:
