@@ -130,9 +130,9 @@ def test_a_move_that_is_doubted_is_left_to_a_chart() -> None:
 
 def test_of_prices_of_cents_a_cent_is_no_rounding() -> None:
     cheap = replace_mark(closes=(0.01,))
-    assert against(cheap, regularMarketPreviousClose=0.01, regularMarketPrice=0.01) == ""
-    halved = against(cheap, regularMarketPreviousClose=0.005, regularMarketPrice=0.01)
-    assert halved == "after another close"
+    cent: dict[str, Any] = {f"regularMarket{name}": 0.01 for name in ("Open", "DayHigh", "DayLow", "Price")}
+    assert against(cheap, regularMarketPreviousClose=0.01, **cent) == ""
+    assert against(cheap, regularMarketPreviousClose=0.005, **cent) == "after another close"
 
 
 @pytest.mark.parametrize("last", [date(2025, 2, 12), DAY, None])
@@ -169,6 +169,13 @@ def test_a_quote_that_lacks_a_price_is_no_bar(name: str) -> None:
     for value in (None, 0, -1):
         lacking: dict[str, Any] = {name: value}
         assert against(**lacking) == "without prices of a share"
+
+
+@pytest.mark.parametrize(
+    "more", [{"regularMarketPrice": 245.5}, {"regularMarketOpen": 240.9}, {"regularMarketDayLow": 246.0}]
+)
+def test_a_price_outside_of_the_days_range_is_left_to_a_chart(more: dict[str, Any]) -> None:
+    assert against(**more) == "out of its own range"
 
 
 @pytest.mark.parametrize("kind", ["ETF", "MUTUALFUND", "INDEX", "CURRENCY", "OPTION", "", None])

@@ -15,7 +15,7 @@ from evertape.clock import new_york_date
 from evertape.datasets import prices, universe
 from evertape.errors import Malformed
 from evertape.formats import sessions
-from evertape.formats.bar_doubts import moves
+from evertape.formats.bar_doubts import moves, out_of_range
 from evertape.formats.bars import MalformedPrices, Series
 from evertape.formats.yahoo_quotes import Quoted, read_quotes
 from evertape.model.call import Call, Reply
@@ -125,6 +125,8 @@ def reason_against(quoted: Quoted, day: date, was: Holding | None, at: datetime)
     told = (quoted.open, quoted.high, quoted.low, quoted.close)
     if quoted.kind not in KINDS or not all(price is not None and price > 0 for price in told):
         return "without prices of a share"
+    if any(out_of_range(quoted.bar(day))):
+        return "out of its own range"
     if not quoted.volume or quoted.volume < 0:
         return "without a volume"
     if not prices.quiet(day, at):
