@@ -46,6 +46,29 @@ YAHOO_CHART = _told(
         }
     }
 )
+YAHOO_QUOTES = _told(
+    {
+        "quoteResponse": {
+            "result": [
+                {
+                    "symbol": "AAPL",
+                    "quoteType": "EQUITY",
+                    "currency": "USD",
+                    "regularMarketTime": _TRADED,
+                    "regularMarketOpen": 210.5,
+                    "regularMarketDayHigh": 213.5,
+                    "regularMarketDayLow": 209.5,
+                    "regularMarketPrice": 212.5,
+                    "regularMarketVolume": 5,
+                    "regularMarketPreviousClose": 211.5,
+                }
+            ],
+            "error": None,
+        }
+    }
+)
+MARK = '{"n":1,"first":"2026-07-08","last":"2026-07-08","closes":[211.5]}'
+"""What is remembered of bars through the day before."""
 YAHOO_OPTIONS = _told(
     {
         "optionChain": {
@@ -242,6 +265,6 @@ ROBINHOOD_HISTORY = _told(
     }
 )
 ALL = (
-    YAHOO_CHART, YAHOO_OPTIONS, POLYGON_GROUPED, POLYGON_RANGE, POLYGON_CHAIN, CBOE, SCHWAB_CHAIN,
-    SCHWAB_EXPIRATIONS, SCHWAB_HISTORY, ROBINHOOD_QUOTES, ROBINHOOD_HISTORY,
+    YAHOO_CHART, YAHOO_QUOTES, YAHOO_OPTIONS, POLYGON_GROUPED, POLYGON_RANGE, POLYGON_CHAIN, CBOE,
+    SCHWAB_CHAIN, SCHWAB_EXPIRATIONS, SCHWAB_HISTORY, ROBINHOOD_QUOTES, ROBINHOOD_HISTORY,
 )  # fmt: skip

@@ -9,6 +9,7 @@ import math
 import pickle
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from functools import cache
 from typing import Any
@@ -23,7 +24,7 @@ from evertape.model.call import Call, Reply
 from evertape.model.feed import Feed, Page, Source
 from evertape.model.plan import Plan
 from evertape.model.records import Column, table_of
-from evertape.model.unit import Holding, Outcome, Standing, Unit
+from evertape.model.unit import Holding, Outcome, Span, Standing, Unit
 from evertape.sources.held import pack
 from tests.conformance import market_answers
 from tests.conformance.answers import CONSTITUENTS, LISTING, SUBMISSIONS, TICKERS, index
@@ -86,7 +87,36 @@ def standings(feed: str) -> tuple[Standing, ...]:
     found = {
         s.key: s for rows in (False, True) for told in rounds(dataset, rows=rows) for s in told if s.unit
     }
-    return tuple(found.values())
+    due = tuple(found.values())
+    return due if CATALOG.feeds[feed].ask(due) else tuple(map(a_session_later, due))
+
+
+def a_session_later(standing: Standing) -> Standing:
+    """The same once all of its days but the last are held."""
+    assert standing.unit is not None
+    assert standing.unit.span is not None
+    first, last = standing.unit.span.start, standing.unit.span.end
+    before = sessions.before(last)
+    unit = replace(standing.unit, span=Span(last, last))
+    return replace(
+        standing, unit=unit, covered=Span(first, before), evidence=(before.isoformat(),), quiet=True
+    )
+
+
+def held_of(feed: Feed, call: Call) -> dict[str, Holding]:
+    """What is held of a call's units."""
+    keys = {unit.key for unit in call.units}
+    return {
+        s.key: Holding(
+            unit=replace(s.unit, span=s.covered),
+            outcome=Outcome.SETTLED,
+            checked_at=NOW - timedelta(days=1),
+            source=feed.source,
+            mark=market_answers.MARK,
+        )
+        for s in standings(feed.name)
+        if s.covered and s.unit and s.key in keys
+    }
 
 
 def calls_of(feed: Feed) -> list[Call]:
@@ -153,7 +183,7 @@ def garbage() -> tuple[bytes, ...]:
 def pages_of(feed: Feed, answer: Reply) -> list[Page] | None:
     """What is read from an answer; None where it is refused as malformed."""
     try:
-        return list(feed.read(answer, {}))
+        return list(feed.read(answer, held_of(feed, answer.call)))
     except Malformed:
         return None
 
@@ -271,7 +301,10 @@ def test_asking_twice_asks_the_same(feed: Feed) -> None:
 @every
 def test_all_units_of_a_dataset_have_a_feed_that_asks(feed: Feed) -> None:
     asked = [
-        unit for other in CATALOG.feeds_of(feed.dataset) for call in calls_of(other) for unit in call.units
+        unit
+        for other in CATALOG.feeds_of(feed.dataset)
+        for call in other.ask(standings(feed.name))
+        for unit in call.units
     ]
     assert days_of(asked) == days_of(due_units(feed.name))
 
@@ -321,7 +354,8 @@ def test_a_plan_over_all_feeds_is_the_same_after_json() -> None:
     # A source is asked through one of its feeds, the cheapest.
     answering = {(feed.source, feed.dataset) for name, feed in CATALOG.feeds.items() if name in asked}
     assert answering == {(feed.source, feed.dataset) for feed in CATALOG.feeds.values()}
-    assert asked == set(CATALOG.feeds) - {"polygon.range"}
+    standing_in = {name for name, feed in CATALOG.feeds.items() if feed.rest}
+    assert asked == set(CATALOG.feeds) - {"polygon.range"} - standing_in
     assert Plan.from_json(files.to_json()) == files
     assert Plan.from_json(plan.to_json()) == plan
     fewer = make_plan("everything", list(due.values())[1:], feeds, Roads(), {}, "1")

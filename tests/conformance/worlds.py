@@ -20,7 +20,13 @@ ASKED = Asked(
     companies={"0000320193": "AAPL", "0000037996": "F", "0001067983": "BRK-B"},
     scope="symbols",
     since=date(2016, 1, 1),
-    listings={"AAPL:320193": "AAPL", "F:37996": "F", "BRK-B:1067983": "BRK-B"},
+    listings={
+        "AAPL:320193": "AAPL",
+        "F:37996": "F",
+        "BRK-B:1067983": "BRK-B",
+        "GE:40545": "GE",
+        "IBM:51143": "IBM",
+    },
 )
 _ROWS = 12
 _MOST_ROUNDS = 6

@@ -588,3 +588,65 @@ def test_every_listing_of_the_whole_market_is_due_by_itself() -> None:
     asked = Asked(companies={}, scope="all", since=date(2016, 1, 1), listings=listings)
     found = prices.due(evidence, asked, evening(date(2026, 7, 13)))
     assert sum(standing.unit is not None for standing in found) == 12_050
+
+
+def test_what_answers_did_not_tell_of_splits_and_dividends_is_asked_for_with_the_next() -> None:
+    """Quotes tell none: the day through which they are told stands still, and charts start from there."""
+    it = world()
+    it.refresh(evening(date(2026, 7, 6)))
+    told = sessions.between(date(2026, 7, 7), FRIDAY)
+    for day in told:
+        standing = it.due(evening(day))
+        assert standing.evidence == ("2026-07-06",)
+        assert standing.unit == Unit("prices", KEY, Span(day, day))
+        series = Series(symbol="AAPL", bars=(bar(day),))
+        answer = Answer(unit=standing.unit, series=series, source="a", at=evening(day), silent=True)
+        it.held = prices.settle(answer, it.held).holding
+        it.rows[day, "a"] = ()
+    assert mark_of(it.held).told == date(2026, 7, 6)
+    monday = it.due(evening(date(2026, 7, 13)))
+    assert (monday.evidence, monday.missing) == (("2026-07-06",), 1)
+    assert monday.unit is not None
+    late = Dividend(date(2026, 7, 8), 0.5, "USD")
+    for since, then in (
+        (None, date(2026, 7, 6)),
+        (date(2026, 7, 7), date(2026, 7, 6)),
+        (date(2026, 7, 6), None),
+    ):
+        series = Series(symbol="AAPL", bars=(bar(date(2026, 7, 13)),), dividends=(late,))
+        answer = Answer(
+            unit=monday.unit, series=series, source="a", at=evening(date(2026, 7, 13)), since=since
+        )
+        read = prices.settle(answer, it.held)
+        assert [row[1] for row in read.actions] == [late.day]
+        assert mark_of(read.holding).told == then
+
+
+def test_a_mark_of_an_earlier_version_owes_nothing() -> None:
+    held = Holding(
+        unit=Unit("prices", KEY, Span(SINCE, FRIDAY)), outcome=Outcome.SETTLED, checked_at=evening(FRIDAY),
+        source="a", mark='{"n":29,"first":"2026-06-01","last":"2026-07-10","closes":[100.0]}',
+    )  # fmt: skip
+    mark = mark_of(held)
+    assert (mark.told, mark.known) == (None, FRIDAY)
+    assert mark.text() == held.mark
+
+
+@pytest.mark.parametrize(
+    ("after_close", "is_quiet"),
+    [
+        (timedelta(minutes=29), False),
+        (timedelta(minutes=30), True),
+        # Until the next session opens, which here is that of Monday.
+        (timedelta(days=2, hours=17, minutes=29), True),
+        (timedelta(days=2, hours=17, minutes=30), False),
+    ],
+)
+def test_a_session_is_quiet_from_half_an_hour_after_its_close_until_the_next_opens(
+    after_close: timedelta, is_quiet: bool
+) -> None:
+    it = world()
+    it.refresh(evening(date(2026, 7, 9)))
+    due = it.due(sessions.closed_at(FRIDAY) + after_close)
+    assert (due.unit, due.quiet) == (Unit("prices", KEY, Span(FRIDAY, FRIDAY)), is_quiet)
+    assert not it.due(sessions.closed_at(FRIDAY) + timedelta(hours=1), until=date(2026, 7, 9)).quiet

@@ -374,3 +374,80 @@ async def test_what_is_unknown_on_many_days_of_a_job_is_one_strike(world: Callab
 def test_a_wait_is_doubled_up_to_the_most_however_many_strikes() -> None:
     waits = [DATASET.absence.not_before(NOW, n) - NOW for n in (1, 2, 6, 31, 1000)] if DATASET.absence else []
     assert waits == [timedelta(days=days) for days in (1, 2, 30, 30, 30)]
+
+
+def standing_in(name: str) -> Callable[[Call, Sequence[Unit]], Sequence[Call]]:
+    """A call a unit of another feed."""
+
+    def rest(_call: Call, left: Sequence[Unit]) -> Sequence[Call]:
+        source = name.partition(".")[0]
+        return [
+            Call(source=source, feed=name, url=f"https://{name}/{unit.key}", units=(unit,)) for unit in left
+        ]
+
+    return rest
+
+
+MANY = replace(feed_of("first.many"), rest=standing_in("first.quotes"))
+TWO_WAYS = (MANY, feed_of("first.quotes"), feed_of("second.quotes"))
+
+
+def batches(*keys: str) -> list[Call]:
+    return [
+        Call(
+            source="first",
+            feed=MANY.name,
+            url="https://first/many",
+            units=tuple(Unit("quoted", k) for k in key),
+        )
+        for key in keys
+    ]
+
+
+async def test_what_a_feed_leaves_its_own_source_is_asked_for_in_another_way_before_others(
+    world: Callable[..., World],
+) -> None:
+    told = world(first={"B": "B"}, second={"D": "D"})
+    told.transport.says = {**told.transport.says, "first.many": {"A": "A C"}}
+    state, items = await told.run([], TWO_WAYS, calls=batches("ABCD"))
+    assert (state, items["A"].state) == (JobState.DONE, ItemState.DONE)
+    assert told.rows() == {"A": "first", "B": "first", "C": "first", "D": "second"}
+    assert (told.to("first.quotes"), told.to("second.quotes")) == (["B", "D"], ["D"])
+    assert (items["A"].stored, items["A"].requests) == (4, 4)
+
+
+@pytest.mark.parametrize("error", [Transient("busy"), Unavailable("open"), Denied("no crumb")])
+async def test_a_feed_that_cannot_be_asked_is_stood_in_for_and_one_call_finds_that_out(
+    world: Callable[..., World], error: SourceError
+) -> None:
+    told = world(first={key: key for key in "ABCDEF"})
+    told.transport.says = {**told.transport.says, "first.many": {"A": error, "C": error, "E": error}}
+    state, items = await told.run([], TWO_WAYS, calls=batches("AB", "CD", "EF"))
+    assert (state, {item.state for item in items.values()}) == (JobState.DONE, {ItemState.DONE})
+    assert set(told.rows().values()) == {"first"}
+    assert len(told.to("first.many")) == 1
+    assert (sorted(told.to("first.quotes")), told.to("second.quotes")) == ([*"ABCDEF"], [])
+
+
+async def test_an_answer_that_cannot_be_read_concerns_its_own_units_alone(
+    world: Callable[..., World],
+) -> None:
+    told = world(first={"A": "A", "B": "B"})
+    told.transport.says = {**told.transport.says, "first.many": {"A": Malformed("cut"), "C": "C D"}}
+    state, _ = await told.run([], TWO_WAYS, calls=batches("AB", "CD"), workers=1)
+    assert (state, set(told.rows())) == (JobState.DONE, {*"ABCD"})
+    assert (told.to("first.many"), sorted(told.to("first.quotes"))) == (["A", "C"], ["A", "B"])
+
+
+async def test_one_that_fails_in_both_ways_fails_by_itself_and_what_is_unknown_is_known_to_be(
+    world: Callable[..., World],
+) -> None:
+    told = world(first={"A": Malformed("cut off"), "B": "B"})
+    told.transport.says = {**told.transport.says, "first.many": {"A": "C"}}
+    state, items = await told.run([], TWO_WAYS, calls=batches("ABC"))
+    assert (state, items["A"].error) == (JobState.FAILED, "first.quotes: cut off")
+    assert told.rows() == {"B": "first", "C": "first"}
+    told = world()
+    told.transport.says = {**told.transport.says, "first.many": {"A": Denied("no crumb")}}
+    state, items = await told.run([], TWO_WAYS, calls=batches("A"))
+    assert (state, items["A"].state) == (JobState.DONE, ItemState.PENDING)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 from hypothesis import given, settings
@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from evertape.engine import planner, report
 from evertape.model.plan import Plan
-from evertape.model.unit import Freshness, Standing, Unit
+from evertape.model.unit import Freshness, Span, Standing, Unit
 from evertape.settings import BANDWIDTH
 from evertape.sources import cboe, schwab, sec, yahoo
 
@@ -230,3 +230,44 @@ def test_reports_of_parts_add_up(parts: list[list[Freshness]]) -> None:
     assert summed.rows == {f"t{at}": at for at in range(len(parts))}
     assert (summed.freshness is None) == (summed.total == 0)
     assert report.together("all", told[:1]) == told[0]
+
+
+def bars_due(count: int, **changes: Any) -> list[Standing]:
+    """Listings that lack the session after those that are held."""
+    day, before = date(2026, 7, 10), date(2026, 7, 9)
+    covered, evidence = Span(date(2026, 1, 2), before), (before.isoformat(),)
+    given: dict[str, Any] = {"covered": covered, "evidence": evidence, "quiet": True}
+    name = "N" if changes else "H"
+    return [
+        Standing(
+            dataset="prices", key=f"{name}{n}:{n}", label=f"{name}{n}", level=Freshness.RECENT,
+            unit=Unit("prices", f"{name}{n}:{n}", Span(day, day)), **(given | changes),
+        )
+        for n in range(count)
+    ]  # fmt: skip
+
+
+def test_of_yahoo_quotes_are_asked_for_the_next_session_and_charts_for_what_they_cannot_tell() -> None:
+    feeds = {"prices": sorted((f for f in yahoo.FEEDS if f.dataset == "prices"), key=lambda f: f.rank)}
+    roads = planner.Roads(rates={"yahoo": 0.5}, bursts={"yahoo": 30})
+
+    def steps(*standings: Standing) -> list[tuple[str, int, int]]:
+        made = planner.make_plan("prices", standings, feeds, roads, {}, "1")
+        assert made.fallbacks == ()
+        return [(step.feed, len(step.calls), step.cost.requests) for step in made.steps]
+
+    assert steps(*bars_due(60)) == [("yahoo.quotes", 2, 14)]
+    # Never held, and as good as never told of splits and dividends.
+    new, old = bars_due(3, covered=None), bars_due(2, evidence=("2026-01-02",))
+    assert steps(*bars_due(60), *new, *old) == [("yahoo.quotes", 2, 14), ("yahoo.chart", 5, 5)]
+    assert steps(*bars_due(4)) == [("yahoo.chart", 4, 4)]
+
+
+def test_what_others_leave_is_asked_of_yahoos_charts_at_their_cost() -> None:
+    found = (*schwab.FEEDS, *yahoo.FEEDS)
+    feeds = {"prices": sorted((f for f in found if f.dataset == "prices"), key=lambda f: f.rank)}
+    roads = planner.Roads(preferred=("schwab",))
+    made = planner.make_plan("prices", bars_due(60), feeds, roads, {}, "1")
+    assert [step.feed for step in made.steps] == ["schwab.pricehistory"]
+    (fallback,) = made.fallbacks
+    assert (fallback.feeds, fallback.worst.requests) == (("yahoo.chart",), 60)

@@ -15,6 +15,7 @@ import pytest
 from evertape.formats import yahoo
 from evertape.formats.bars import Bar, Dividend, MalformedPrices, Series, Split, as_traded
 from evertape.formats.chains import MalformedChain
+from tests.formats.test_yahoo_quotes import QUOTES
 from tests.sources.market_recordings import Recording, of_host
 
 HOST = "query2.finance.yahoo.com"
@@ -32,7 +33,6 @@ CHARTS = {
     NVDA: 252,
     MSFT: 252,
 }
-QUOTES = {"quote-AAPL": 1, "quote-AAPL-BABA": 2, "quote-ADH": 1}
 OXY = {
     "2025-06-27": 68, "2025-07-03": 65, "2025-07-11": 51, "2025-07-18": 58, "2025-07-25": 35,
     "2025-08-01": 30, "2025-08-15": 38, "2025-09-19": 42, "2025-10-17": 25, "2025-11-21": 36,
@@ -61,7 +61,7 @@ def chart(recording: Recording, *, whole: bool = False) -> Series:
 @pytest.mark.shared
 def test_every_recording_is_read_by_one_of_these_tests(recorded: dict[str, Recording]) -> None:
     others = {name for name in recorded if not name.startswith("v7_finance_options_OXY")}
-    assert others == {*CHARTS, *QUOTES, *CHAINS}
+    assert others == {*CHARTS, *CHAINS, *QUOTES}
 
 
 @pytest.mark.shared
@@ -325,28 +325,6 @@ def test_figures_of_recorded_chains(recorded: dict[str, Recording]) -> None:
     euro = yahoo.read_options(recorded["options-EURUSD=X"].body)
     assert euro is not None
     assert (euro.quotes, euro.price) == ((), 1.0481081)
-
-
-@pytest.mark.shared
-def test_quotes_are_the_files(recorded: dict[str, Recording]) -> None:
-    found = {name: yahoo.read_quotes(recorded[name].body) for name in QUOTES}
-    assert {name: len(quotes) for name, quotes in found.items()} == QUOTES
-    assert found["quote-AAPL-BABA"] == {
-        "AAPL": yahoo.Priced("AAPL", 244.6, datetime(2025, 2, 14, 21, 0, tzinfo=UTC), "USD"),
-        "BABA": yahoo.Priced("BABA", 124.73, datetime(2025, 2, 14, 21, 0, 2, tzinfo=UTC), "USD"),
-    }
-    assert found["quote-ADH"]["ADH"][:2] == ("ADH", None)
-    for name, quotes in found.items():
-        told = {each["symbol"]: each for each in recorded[name].told["quoteResponse"]["result"]}
-        assert {s: q.price for s, q in quotes.items()} == {
-            s: q.get("regularMarketPrice") for s, q in told.items()
-        }
-
-
-def test_a_quote_that_yahoo_leaves_out_is_not_there() -> None:
-    assert yahoo.read_quotes(b'{"quoteResponse":{"result":[],"error":null}}') == {}
-    with pytest.raises(MalformedPrices):
-        yahoo.read_quotes(b'{"finance":{"result":null,"error":{"code":"Unauthorized"}}}')
 
 
 @pytest.mark.parametrize(

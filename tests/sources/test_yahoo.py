@@ -113,8 +113,19 @@ def test_a_session_is_a_cookie_and_the_crumb_that_belongs_to_it() -> None:
     assert second.headers["Cookie"] == "A3=d=AQABBNM&S=AQAAAk"
     answer = reply(second.call, "3cOUu/m2.vB", AT)
     session = yahoo.login(replace(STATE, state=second.state, reply=answer))
-    assert session == Session(headers={"Cookie": "A3=d=AQABBNM&S=AQAAAk"}, query={"crumb": "3cOUu/m2.vB"})
+    kept = {"cookie": "A3=d=AQABBNM&S=AQAAAk", "crumb": "3cOUu/m2.vB"}
+    assert session == Session(headers={"Cookie": kept["cookie"]}, query={"crumb": kept["crumb"]}, kept=kept)
     assert "AQABBNM" not in repr(session) + repr(second)
+
+
+def test_the_session_of_the_process_before_is_taken_until_yahoo_refuses_it() -> None:
+    kept = {"cookie": "A3=d=AQABBNM&S=AQAAAk", "crumb": "3cOUu/m2.vB"}
+    session = yahoo.login(replace(STATE, kept=kept))
+    assert session == Session(headers={"Cookie": kept["cookie"]}, query={"crumb": kept["crumb"]}, kept=kept)
+    for state in (replace(STATE, kept=kept, refused=True), replace(STATE, kept={"cookie": "A3=d=AQABBNM"})):
+        assert step(state).call.label == "cookie"
+    # What came of the steps counts, whatever was kept.
+    assert step(replace(cookie(), kept=kept)).call.label == "crumb"
 
 
 @pytest.mark.parametrize("text", ["", "A1=d=AQABBNM; Path=/", "XA3=1"])

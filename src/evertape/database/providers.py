@@ -142,7 +142,7 @@ async def tested(db: Database, name: str | None, symbol: str | None) -> list[Tes
         return [
             await _asked(db, transport, feed, listing, Span(today, today))
             for feed in db.catalog.feeds.values()
-            if feed.partial and name in (None, feed.source)
+            if feed.partial and feed.rest is None and name in (None, feed.source)
         ]
     finally:
         await transport.close()

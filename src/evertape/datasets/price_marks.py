@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 
 import msgspec
 
@@ -23,6 +23,16 @@ LATE = timedelta(days=10)
 trades. It is not asked for again, which would draw all days since into the next plan."""
 
 
+SETTLES = timedelta(minutes=30)
+"""Trades are reported late: a session's volume still grows for some minutes after its close."""
+
+
+def quiet(day: date, now: datetime) -> bool:
+    """Whether a session was the last to open, has closed, and its trades are reported."""
+    closed = day == sessions.last_closed(now) and not sessions.is_open(now)
+    return closed and now >= sessions.closed_at(day) + SETTLES
+
+
 class Mark(msgspec.Struct, frozen=True, omit_defaults=True):
     """What a holding remembers of a listing's bars.
 
@@ -33,6 +43,8 @@ class Mark(msgspec.Struct, frozen=True, omit_defaults=True):
         last: the last session with a bar.
         closes: the latest closes since the last split, as traded, the last of them on `last`.
         holes: sessions after `first` that had no bar, the latest few, and how often they were asked for.
+        told: the day through which splits and dividends were told, where the bars since come from answers
+            that tell none; None where nothing is owed.
     """
 
     n: int = 0
@@ -40,6 +52,26 @@ class Mark(msgspec.Struct, frozen=True, omit_defaults=True):
     last: date | None = None
     closes: tuple[float, ...] = ()
     holes: dict[str, int] = {}
+    told: date | None = None
+
+    @property
+    def known(self) -> date | None:
+        """The day from which the next answer must tell bars, splits and dividends."""
+        return min((day for day in (self.told, self.last) if day is not None), default=None)
+
+    def owing(self, was: Mark, since: date | None, *, silent: bool) -> Mark:
+        """This mark after another, with the day through which splits and dividends are told.
+
+        Args:
+            since: the answer tells all of them from this day on; None for those of its own days at most.
+            silent: it tells none at all.
+        """
+        told = was.told
+        if silent:
+            told = was.known
+        elif since is not None and told is not None and since <= told:
+            told = None
+        return msgspec.structs.replace(self, told=told)
 
     def again(self, wanted: Span, passed: timedelta) -> list[date]:
         """Sessions of a span that are due once more, where `passed` lies since the last look."""

@@ -13,7 +13,7 @@ from datetime import date, datetime, timedelta
 
 from evertape.clock import new_york_date
 from evertape.datasets import universe
-from evertape.datasets.price_marks import HOLES, Mark, mark_of, marked
+from evertape.datasets.price_marks import HOLES, Mark, mark_of, marked, quiet
 from evertape.formats import sessions
 from evertape.formats.bar_doubts import RECENT_CLOSES, Doubt, moves, out_of_range, recent, sound
 from evertape.formats.bars import Bar, Series, Split, as_traded, factor, rescaled
@@ -24,7 +24,7 @@ from evertape.model.unit import Freshness, Holding, Outcome, Span, Standing, Uni
 
 __all__ = [
     "DATASET", "HOLES", "NAME", "Answer", "CorporateAction", "DailyPrice", "Mark", "Read", "due", "mark_of",
-    "settle",
+    "quiet", "settle",
 ]  # fmt: skip
 
 NAME = "prices"
@@ -169,7 +169,8 @@ def _covered(standing: Standing, seen: _Seen, covered: Span, wanted: Span, now: 
         unit=Unit(NAME, standing.key, span),
         reason=f"{lost} bars are missing in what is covered" if lost else f"{missing} sessions",
         covered=None if lost or again else covered,
-        evidence=(mark.last.isoformat(),) if mark.last and span.start > mark.last else (),
+        quiet=quiet(span.end, now),
+        evidence=(mark.known.isoformat(),) if mark.known and mark.last and span.start > mark.last else (),
     )
 
 
@@ -183,13 +184,20 @@ def _level(behind: int, days: int) -> Freshness:
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
-    """What one answer says of one listing: its span of `unit`, as `series` has it, from `source`."""
+    """What one answer says of one listing: its span of `unit`, as `series` has it, from `source`.
+
+    Attributes:
+        since: every split and dividend from this day on is in it; None where that is not sure.
+        silent: it tells no splits and dividends, not even those of its own days.
+    """
 
     unit: Unit
     series: Series
     source: str
     at: datetime
     size: int | None = None
+    since: date | None = None
+    silent: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -230,9 +238,8 @@ def settle(answer: Answer, was: Holding | None) -> Read:
     notes = [note, f"{span.start} to {span.end} does not adjoin what is covered" if apart else ""]
     if covered is not None and span.covers(covered) and len(bars) < mark.n:
         notes.append(f"{len(bars)} bars came where {mark.n} had been")
-    holding = _holding(
-        answer, was, covered, marked(mark, covered, span, bars, traded.splits, new_york_date(answer.at))
-    )
+    new = marked(mark, covered, span, bars, traded.splits, new_york_date(answer.at))
+    holding = _holding(answer, was, covered, new.owing(mark, answer.since, silent=answer.silent))
     basis = _basis(traded, answer.at)
     return Read(
         bars=tuple((ident, bar.day, answer.source, *bar[1:], basis, answer.at) for bar in bars),
@@ -306,6 +313,11 @@ def _holding(answer: Answer, was: Holding | None, covered: Span | None, mark: Ma
     )
 
 
+def same(one: float, other: float) -> bool:
+    """Whether two closes of one session are the same price, both above zero."""
+    return abs(one / other - 1.0) <= SAME or abs(one - other) <= CENT
+
+
 def _basis(traded: Series, at: datetime) -> date | None:
     """The day whose shares the numbers still count."""
     return (traded.basis or new_york_date(at)) if traded.adjusted else None
@@ -320,7 +332,7 @@ def _on_basis(traded: Series, mark: Mark) -> tuple[Series, str, list[Doubt]]:
     if again is None or mark.last is None or not mark.closes or not 0.0 < again < math.inf:
         return traded, "", []
     held = mark.closes[-1]
-    if abs(again / held - 1.0) <= SAME or abs(again - held) <= CENT:
+    if same(again, held):
         return traded, "", []
     later = [split for split in traded.splits if split.day > mark.last]
     for splits in (*([split] for split in later), later):

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 
 from evertape.clock import Clock
@@ -62,10 +63,41 @@ class _Course:
     outcomes: list[Outcome] = field(default_factory=list)
     notes: tuple[str, ...] = ()
 
+    def forgive(self, feed: str, instead: Call) -> None:
+        """Note what a feed failed at in place of failing for it: its own source is asked in another way."""
+        for name, error in self.errors:
+            if name == feed:
+                self.notes += (f"{self.item.label}: {instead.feed} was asked, since {name} failed: {error}",)
+        self.errors = [(name, error) for name, error in self.errors if name != feed]
+        self.shut = [name for name in self.shut if name != feed]
+
     def charge(self, requests: int, fetched: int) -> None:
         """Put what was sent and received on the item."""
         item = self.item
         self.item = replace(item, requests=item.requests + requests, fetched=item.fetched + fetched)
+
+
+class _Trials:
+    """Of the feeds that another of their source stands in for: who has answered, who cannot be asked.
+
+    Where one fails for all, as without a session, only one call pays for finding that out.
+    """
+
+    def __init__(self) -> None:
+        self.given_up: set[str] = set()
+        self._proven: set[str] = set()
+        self._turns: dict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+
+    def turn(self, feed: Feed) -> AbstractAsyncContextManager[None]:
+        """Held while a call of a feed is on its way that has not answered any yet."""
+        return nullcontext() if feed.rest is None or feed.name in self._proven else self._turns[feed.name]
+
+    def note(self, feed: Feed, errors: Sequence[tuple[str, SourceError]]) -> None:
+        """What came of a call; an answer that cannot be read says nothing about the next."""
+        if feed.rest is not None and not errors:
+            self._proven.add(feed.name)
+        elif feed.rest is not None and not isinstance(errors[0][1], Malformed):
+            self.given_up.add(feed.name)
 
 
 class Fetching:
@@ -77,6 +109,7 @@ class Fetching:
         self._denied: dict[str, str] = {}
         self._unknown: set[tuple[str, str]] = set()
         self._fetched = 0
+        self._trials = _Trials()
         self._slots = asyncio.Semaphore(work.workers)
 
     async def work_off(self, item: Item, call: Call) -> SourceError | None:
@@ -111,10 +144,20 @@ class Fetching:
                 left += await self._ask(course, one, closing=number == len(calls) and not left)
             if not left:
                 return
+            if calls[0] is call and (calls := self._rest(course, call, left)):
+                continue
             # What nobody knew a moment ago, on another day of the same job, nobody knows now.
             asked = [unit for unit in left if (unit.dataset, unit.key) not in self._unknown]
             calls = self._elsewhere(course, call, asked) if asked else ()
         await self._nobody(course, call, left)
+
+    def _rest(self, course: _Course, call: Call, left: Sequence[Unit]) -> Sequence[Call]:
+        """The calls by which the call's own source is asked in another way; none where it has none."""
+        rest = self._work.feeds[call.feed].rest
+        calls = rest(call, left) if rest is not None else ()
+        if calls:
+            course.forgive(call.feed, calls[0])
+        return calls
 
     def _others(self, course: _Course, call: Call) -> list[Feed]:
         """Feeds that were not tried, those whose circuit was found open last."""
@@ -145,6 +188,16 @@ class Fetching:
             SourceError: no other feed may be asked.
         """
         feed = self._work.feeds[call.feed]
+        async with self._trials.turn(feed):
+            if feed.name in self._trials.given_up:
+                return call.units
+            before = len(course.errors)
+            left = await self._tried(course, feed, call, closing=closing)
+            self._trials.note(feed, course.errors[before:])
+            return left
+
+    async def _tried(self, course: _Course, feed: Feed, call: Call, *, closing: bool) -> Sequence[Unit]:
+        """See `_ask`."""
         course.sources.add(feed.source)
         patient = all(other.name in course.shut for other in self._others(course, call))
         try:

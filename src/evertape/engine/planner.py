@@ -171,7 +171,11 @@ def _fallbacks(
     found: dict[str, Fallback] = {}
     for step in steps:
         own = next((feed for feed in feeds[step.dataset] if feed.name == step.feed), None)
-        others = [f for f in feeds[step.dataset] if f.partial and own is not None and f.source != own.source]
+        others = [
+            f
+            for f in feeds[step.dataset]
+            if f.partial and f.rest is None and own is not None and f.source != own.source
+        ]
         small = any(len(call.units) <= MOST for call in step.calls)
         if own is None or not own.partial or not others or not small or step.dataset in found:
             continue

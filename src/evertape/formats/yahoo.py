@@ -1,4 +1,4 @@
-"""Yahoo's charts, sparks, option chains and quotes, in the shapes of `formats.bars` and `formats.chains`.
+"""Yahoo's charts, sparks and option chains, in the shapes of `formats.bars` and `formats.chains`.
 
 Prices and volumes are adjusted for every split up to the day of the answer, and dividends too: in NVDA's
 chart of 2021, recorded in 2025, the steps of the dividend-adjusted closes are those of $0.004 a share, both
@@ -12,7 +12,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -108,10 +108,8 @@ class _Spark(msgspec.Struct):
 
 
 class _Priced(msgspec.Struct, rename="camel"):
-    symbol: str | None = None
     regular_market_price: float | None = None
     regular_market_time: int | None = None
-    currency: str | None = None
 
 
 class _Contract(msgspec.Struct, rename="camel"):
@@ -149,15 +147,6 @@ class _Options(msgspec.Struct, rename="camel"):
     option_chain: _ChainAnswer
 
 
-class _QuoteAnswer(msgspec.Struct):
-    result: list[_Priced] | None
-    error: _Error | None = None
-
-
-class _Quotes(msgspec.Struct, rename="camel"):
-    quote_response: _QuoteAnswer
-
-
 class _Finance(msgspec.Struct):
     error: _Error | None = None
 
@@ -173,19 +162,9 @@ class _Any(msgspec.Struct, rename="camel"):
 _CHART = msgspec.json.Decoder(_Chart)
 _SPARK = msgspec.json.Decoder(_Spark)
 _OPTIONS = msgspec.json.Decoder(_Options)
-_QUOTES = msgspec.json.Decoder(_Quotes)
 _ANY = msgspec.json.Decoder(_Any)
 _Body = TypeVar("_Body")
 _Broken = type[MalformedPrices] | type[MalformedChain]
-
-
-class Priced(NamedTuple):
-    """A symbol's last price in the regular session, in `currency` a share, and when it was made (UTC)."""
-
-    symbol: str
-    price: float | None
-    at: datetime | None
-    currency: str | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -271,19 +250,6 @@ def read_options(body: bytes) -> Chain | None:
             quotes=tuple(_contracts(chained.options)),
             expirations=tuple(_utc(epoch).date() for epoch in chained.expiration_dates),
         )
-
-
-def read_quotes(body: bytes) -> Mapping[str, Priced]:
-    """Last prices by symbol. Symbols that Yahoo does not know are left out. Raises MalformedPrices."""
-    answer = _decoded(_QUOTES.decode, body, MalformedPrices, "list of quotes").quote_response
-    if answer.error is not None or answer.result is None:
-        raise MalformedPrices(f"the quotes hold an error: {(answer.error or _Error()).said}")
-    with in_range(MalformedPrices):
-        return {
-            q.symbol: Priced(q.symbol, q.regular_market_price, _instant(q.regular_market_time), q.currency)
-            for q in answer.result
-            if q.symbol
-        }
 
 
 def _series(charted: _Charted, closed: date, basis: date, *, whole: bool) -> Series:

@@ -10,7 +10,7 @@ from typing import Literal
 from evertape.model.call import Call, Reply
 from evertape.model.login import Login
 from evertape.model.records import Batch, Truth
-from evertape.model.unit import Holding, Standing
+from evertape.model.unit import Holding, Standing, Unit
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +45,9 @@ class Feed:
         ordered: its calls are answered one after the other, in the order asked; after one that failed the
             rest of the step is left.
         partial: units that its answers do not settle go to the next feed of the dataset.
+        rest: of a partial one, the calls by which the same source is asked in another way for the units of a
+            call that it leaves or fails at, before other sources are. It is asked one call before the
+            others, and none more in a job where it could not be asked.
     """
 
     name: str
@@ -58,6 +61,7 @@ class Feed:
     computing: float | None = None
     ordered: bool = False
     partial: bool = False
+    rest: Callable[[Call, Sequence[Unit]], Sequence[Call]] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -60,6 +60,7 @@ class LoginState:
     Attributes:
         credentials: values by environment name.
         kept: of the last session, from whichever process got it; empty where there was none.
+        refused: the source has just said that the last session is no longer in force.
         state: what the step before handed on. reply, answer: to what it asked for.
         now: aware UTC, a true instant.
         interactive: whether a person is there to answer a question.
@@ -67,6 +68,7 @@ class LoginState:
 
     credentials: Mapping[str, str] = field(repr=False)
     kept: Mapping[str, str] = field(default_factory=dict, repr=False)
+    refused: bool = False
     state: Mapping[str, str] = field(default_factory=dict, repr=False)
     reply: Reply | None = None
     answer: str | None = field(default=None, repr=False)

@@ -102,6 +102,7 @@ class Standing:
         size: bytes on the wire that fetching is expected to cost; None where unknown.
         covered: days of it that are settled; answers must adjoin them, so that they stay in one piece.
         tried: sources that did not know it the last time; others are asked before them.
+        quiet: nothing has been traded since the unit's last day, so that a price of now is its last one.
     """
 
     dataset: str
@@ -116,4 +117,5 @@ class Standing:
     size: int | None = None
     covered: Span | None = None
     tried: tuple[str, ...] = ()
+    quiet: bool = False
     evidence: tuple[str, ...] = field(default=(), repr=False)

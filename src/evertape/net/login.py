@@ -93,13 +93,14 @@ class Logins:
             held = self._held.get(source.name)
             if held is not None and held is not ended and not self._over(held):
                 return held
-            return await self.log_in(source)
+            return await self.log_in(source, refused=ended is not None)
 
-    async def log_in(self, source: Source, answer: Answer | None = None) -> Session:
+    async def log_in(self, source: Source, answer: Answer | None = None, *, refused: bool = False) -> Session:
         """Go through the source's steps from the beginning.
 
         Args:
             answer: asks a person; None where nobody is there.
+            refused: the source does not accept the last session any more.
 
         Raises:
             Denied: a credential is missing, named by its variable, or see `session`.
@@ -112,6 +113,7 @@ class Logins:
             credentials=credentials,
             kept=await asyncio.to_thread(self._keep.read, source.name),
             now=datetime.now(UTC),
+            refused=refused,
             interactive=answer is not None,
         )
         for _ in range(STEPS):

@@ -24,7 +24,8 @@ _DOWN = b"""<!DOCTYPE html>
 
 
 class Yahoo:
-    """Yahoo's protocol for the listings of a world. `live` appends a bar of a session still under way."""
+    """Yahoo's protocol for the listings of a world. Where `live`, the last session is still under way: it
+    ends a chart with a bar of its own, and a quote is of the middle of it."""
 
     name: str = "yahoo"
     hosts: tuple[str, ...] = (
@@ -157,7 +158,8 @@ class Yahoo:
 
     def _quote(self, call: Call) -> Reply:
         found = (self._world.find(self.name, symbol) for symbol in call.listed("symbols"))
-        rows = [quote_row(listing, self._world.number) for listing in found if listing is not None]
+        number, live = self._world.number, self.live
+        rows = [quote_row(listing, number, live=live) for listing in found if listing is not None]
         return as_json({"quoteResponse": {"result": rows, "error": None}}, lasting=True)
 
     def _options(self, call: Call, symbol: str) -> Reply:

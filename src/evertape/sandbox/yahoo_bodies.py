@@ -24,6 +24,10 @@ from evertape.sandbox.securities import Bars, Floats, Listing, last_bars
 
 _VALID_RANGES = ["1d", "5d", "1mo", "3mo", "6mo", "1y", "2y", "5y", "10y", "ytd", "max"]
 _LIVE_AFTER = 3.6 * 3600
+_DECLARED = 7
+"""Sessions from a dividend's declaration to its ex-date."""
+_PAID = 3, 15
+"""Sessions from the ex-date to the payment, from and to."""
 _EQUITY = {
     "language": "en-US",
     "region": "US",
@@ -192,21 +196,25 @@ def spark_row(listing: Listing, span: Span, given: str) -> dict[str, Any]:
     return {"symbol": listing.symbol, "response": [response]}
 
 
-def quote_row(listing: Listing, today: int) -> dict[str, Any]:
-    """A flat quote at the end of session `today`."""
+def quote_row(listing: Listing, today: int, *, live: bool = False) -> dict[str, Any]:
+    """A flat quote at the end of session `today`; where `live`, of the middle of it."""
     bar = last_bars(listing, today)
     number = int(bar.number[-1])
     ratio = listing.factor(number) / listing.factor(int(bar.number[0]))
     price, before = float(bar.close[-1]) / 100, float(bar.close[0]) / 100 / ratio
     day_high, day_low, opened = (float(column[-1]) / 100 for column in (bar.high, bar.low, bar.open))
     day = sessions()[number]
+    under_way = live and number == today
+    at = opens_at(day) + int(_LIVE_AFTER) if under_way else closes_at(day) + 1
+    if under_way:
+        price = opened
     place, full = _PLACES[listing.exchange]
     shares = 20_000_000 + int(listing.share(54) * 3e9)
     return {
         **_EQUITY,
         "shortName": listing.name[:31],
         "longName": listing.name,
-        "marketState": "CLOSED",
+        "marketState": "REGULAR" if under_way else "CLOSED",
         "regularMarketChangePercent": round(100 * (price / before - 1), 6),
         "regularMarketPrice": price,
         "currency": "USD",
@@ -215,12 +223,12 @@ def quote_row(listing: Listing, today: int) -> dict[str, Any]:
         "exchangeTimezoneName": "America/New_York",
         "exchangeTimezoneShortName": "EDT" if utc_offset(day) == -14400 else "EST",
         "gmtOffSetMilliseconds": utc_offset(day) * 1000,
-        "regularMarketTime": closes_at(day) + 1,
+        "regularMarketTime": at,
         "regularMarketChange": round(price - before, 4),
         "regularMarketDayHigh": day_high,
         "regularMarketDayRange": f"{day_low} - {day_high}",
         "regularMarketDayLow": day_low,
-        "regularMarketVolume": int(bar.volume[-1]),
+        "regularMarketVolume": int(bar.volume[-1]) // (2 if under_way else 1),
         "regularMarketPreviousClose": round(before, 4),
         "bid": round(price - 0.01, 2),
         "ask": round(price + 0.01, 2),
@@ -229,11 +237,31 @@ def quote_row(listing: Listing, today: int) -> dict[str, Any]:
         "fullExchangeName": full,
         "financialCurrency": "USD",
         "regularMarketOpen": opened,
+        **_payout(listing, today, price),
         **_year(listing, today),
         "sharesOutstanding": shares,
         "marketCap": int(shares * price),
         "firstTradeDateMilliseconds": opens_at(sessions()[listing.first]) * 1000,
         "symbol": listing.symbol,
+    }
+
+
+def _payout(listing: Listing, today: int, price: float) -> dict[str, Any]:
+    """What a quote says of dividends: the day on which the latest declared one is paid, never its ex-date."""
+    declared = [one for one in listing.dividends if one.number - _DECLARED <= today]
+    if not declared:
+        return {}
+    last, whole = declared[-1], listing.factor(today)
+    rate = 4 * last.cents / 100 * listing.factor(last.number) / whole
+    past = [one for one in declared if today - 252 < one.number <= today]
+    trailing = sum(one.cents / 100 * listing.factor(one.number) / whole for one in past)
+    paid = _PAID[0] + int(listing.share(56) * (_PAID[1] - _PAID[0] + 1))
+    return {
+        "dividendDate": midnight_utc(sessions()[last.number + paid]),
+        "dividendRate": round(rate, 4),
+        "dividendYield": round(100 * rate / price, 2),
+        "trailingAnnualDividendRate": round(trailing, 4),
+        "trailingAnnualDividendYield": round(trailing / price, 8),
     }
 
 

@@ -46,7 +46,13 @@ def page_of_chains(
 
 def page_of_series(unit: Unit, series: Series, reply: Reply, was: Holding | None, size: int | None) -> Page:
     """One listing's bars from an answer, of which `size` bytes on the wire are its share."""
-    answer = prices.Answer(unit=unit, series=series, source=reply.call.source, at=reply.at, size=size)
+    return page_of_answer(
+        prices.Answer(unit=unit, series=series, source=reply.call.source, at=reply.at, size=size), was
+    )
+
+
+def page_of_answer(answer: prices.Answer, was: Holding | None) -> Page:
+    """What is true once an answer about one listing's bars is settled."""
     read = prices.settle(answer, was)
     return Page(
         batches=batches(

@@ -11,10 +11,10 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, time
-from urllib.parse import quote, urlsplit
+from urllib.parse import parse_qs, quote, urlsplit
 
 from evertape.clock import NEW_YORK, new_york_date
-from evertape.datasets import options, universe
+from evertape.datasets import options, prices, universe
 from evertape.errors import Denied, Malformed, Throttled, Transient
 from evertape.formats import sessions, yahoo
 from evertape.formats.bars import MalformedPrices
@@ -22,8 +22,9 @@ from evertape.formats.chains import MalformedChain
 from evertape.model.call import Call, Reply
 from evertape.model.feed import Feed, Limit, Page, Refusal, Source
 from evertape.model.login import LoginState, Send, Session, Step
-from evertape.model.unit import Holding, Standing
-from evertape.sources.pages import page_of_chains, page_of_series
+from evertape.model.unit import Freshness, Holding, Standing, Unit
+from evertape.sources import yahoo_quotes
+from evertape.sources.pages import page_of_answer, page_of_chains
 
 _Q1 = "https://query1.finance.yahoo.com"
 _Q2 = "https://query2.finance.yahoo.com"
@@ -69,12 +70,16 @@ def refusal(reply: Reply) -> Refusal | None:
 
 
 def login(state: LoginState) -> Step:
-    """A cookie from an error page, then the crumb that belongs to it.
+    """A cookie from an error page, then the crumb that belongs to it; or those of the last process, which
+    Yahoo takes for months.
 
     Raises:
         Denied: no cookie is handed out.
         Throttled, Transient: Yahoo cannot hand one out now, or what came in place of the crumb is none.
     """
+    kept = dict(state.kept)
+    if state.reply is None and not state.refused and kept.keys() >= {"cookie", "crumb"}:
+        return _session(kept["cookie"], kept["crumb"])
     cookie = state.state.get("cookie", "")
     if cookie and state.reply is not None:
         crumb = state.reply.body.decode("utf-8", "replace").strip()
@@ -82,7 +87,7 @@ def login(state: LoginState) -> Step:
             raise Throttled(_NO_SESSION)
         if state.reply.status != 200 or not _CRUMB.fullmatch(crumb):
             raise Transient(f"Yahoo sent no crumb (status {state.reply.status}); try again later")
-        return Session(headers={"Cookie": cookie}, query={"crumb": crumb})
+        return _session(cookie, crumb)
     if state.reply is None:
         return Send(call=Call(source="yahoo", feed="", url=_COOKIES, label="cookie"), headers=_AGENT)
     found = _A3.search(state.reply.headers.get("set-cookie", ""))
@@ -98,6 +103,11 @@ def login(state: LoginState) -> Step:
     url = f"{_Q1}/v1/test/getcrumb"
     call = Call(source="yahoo", feed="", url=url, label="crumb")
     return Send(call=call, headers={**_AGENT, "Cookie": found[0]}, state={"cookie": found[0]})
+
+
+def _session(cookie: str, crumb: str) -> Session:
+    kept = {"cookie": cookie, "crumb": crumb}
+    return Session(headers={"Cookie": cookie}, query={"crumb": crumb}, kept=kept)
 
 
 def ask_chart(standings: Sequence[Standing]) -> Sequence[Call]:
@@ -118,6 +128,24 @@ def ask_chart(standings: Sequence[Standing]) -> Sequence[Call]:
     return calls
 
 
+def ask_rest(call: Call, left: Sequence[Unit]) -> Sequence[Call]:
+    """The charts of listings whose quotes did not settle them."""
+    since = dict(zip((unit.key for unit in call.units), call.carried, strict=True))
+    return ask_chart(
+        [
+            Standing(
+                dataset=unit.dataset,
+                key=unit.key,
+                label=universe.split_listing(unit.key)[0],
+                level=Freshness.STALE,
+                unit=unit,
+                evidence=(since[unit.key],),
+            )
+            for unit in left
+        ]
+    )
+
+
 def read_chart(reply: Reply, held: Mapping[str, Holding]) -> Iterator[Page]:
     """Bars as traded, splits and dividends. A symbol that Yahoo does not know is left to the next feed."""
     (unit,) = reply.call.units
@@ -132,7 +160,17 @@ def read_chart(reply: Reply, held: Mapping[str, Holding]) -> Iterator[Page]:
         yield Page(notes=(f"{symbol}: unknown to Yahoo",))
         return
     _meant(series.symbol, symbol, reply)
-    yield page_of_series(unit, series, reply, held.get(unit.key), reply.wire or None)
+    answer = prices.Answer(
+        unit=unit, series=series, source="yahoo", at=reply.at, size=reply.wire or None,
+        since=_asked_from(reply.call) if whole else None,
+    )  # fmt: skip
+    yield page_of_answer(answer, held.get(unit.key))
+
+
+def _asked_from(call: Call) -> date:
+    """The New York date from which a chart was asked for."""
+    epoch = parse_qs(urlsplit(call.url).query)["period1"][0]
+    return new_york_date(datetime.fromtimestamp(int(epoch), UTC))
 
 
 def ask_options(standings: Sequence[Standing]) -> Sequence[Call]:
@@ -219,6 +257,17 @@ SOURCE = Source(
     headers=lambda _credentials: _AGENT,
 )
 FEEDS = (
+    Feed(
+        name=yahoo_quotes.FEED,
+        source="yahoo",
+        dataset="prices",
+        ask=yahoo_quotes.ask_quotes,
+        read=yahoo_quotes.read,
+        size=40_000,
+        rank=35,
+        partial=True,
+        rest=ask_rest,
+    ),
     Feed(
         name="yahoo.chart",
         source="yahoo",

@@ -144,7 +144,7 @@ def read_range(reply: Reply, held: Mapping[str, Holding]) -> Iterator[Page]:
         # More than a page: what lies beyond its last bar stays due.
         span = Span(span.start, inside[-1])
     calls = tuple(further(reply, path, ticker=ticker, limit=1000) for path in (SPLITS, DIVIDENDS))
-    page = _settled(reply, [(replace(unit, span=span), bars)], held, calls)
+    page = _settled(reply, [(replace(unit, span=span), bars)], held, calls, since=date.min)
     yield replace(page, notes=(*notes, *page.notes))
 
 
@@ -163,8 +163,10 @@ def _settled(
     found: Sequence[tuple[Unit, tuple[Bar, ...]]],
     held: Mapping[str, Holding],
     calls: tuple[Call, ...],
+    since: date | None = None,
 ) -> Page:
-    """Bars as traded of each unit; one without is settled too, as a session without trades."""
+    """Bars as traded of each unit; one without is settled too, as a session without trades. All splits and
+    dividends from `since` on are told by `calls`."""
     bars: list[Row] = []
     findings: list[Row] = []
     holdings: list[Holding] = []
@@ -173,9 +175,10 @@ def _settled(
     for unit, each in found:
         was = held.get(unit.key)
         series = Series(symbol=unit.key, bars=each, currency="USD")
-        read = prices.settle(
-            prices.Answer(unit=unit, series=series, source="polygon", at=reply.at, size=size), was
+        answer = prices.Answer(
+            unit=unit, series=series, source="polygon", at=reply.at, size=size, since=since
         )
+        read = prices.settle(answer, was)
         bars += read.bars
         findings += read.findings
         notes += read.notes
