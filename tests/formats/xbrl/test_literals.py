@@ -161,6 +161,14 @@ RULED: dict[str, str] = {
         ["GOOGL quarter 2025-12-31 revenue", "GOOGL quarter 2025-12-31 cost_of_revenue"],
         "three quarters as told are the nine months but for a million of rounding, so the four are the year",
     ),
+    **dict.fromkeys(
+        [
+            "CSCO quarter 2018-01-27 dividends_paid",
+            "CSCO quarter 2020-04-25 dividends_paid",
+            "CSCO quarter 2021-05-01 dividends_paid",
+        ],
+        "a note in words tells the quarter in tenths of billions, the cash flow statement to the million",
+    ),
     **_ROUNDED_CELLS,
 }
 """Cells of the oracle that are no plain reading of the latest facts: each was changed to what a rule of the

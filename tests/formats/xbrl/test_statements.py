@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from datetime import date
-from itertools import pairwise
+from itertools import chain, pairwise
 from typing import Any
 
 import pytest
@@ -117,7 +118,28 @@ def test_twelve_months_are_four_quarters_or_the_year(name: str, recorded: Record
             for column in COLUMNS[statement]:
                 values = [r[column] for r in four]
                 known = column in columns and None not in values
-                assert row[column] == (sum(values) if known else None)
+                if row[column] == (sum(values) if known else None):
+                    continue
+                # Only where the four take one period's figure on two bases, and then it does not.
+                quarterly = [_operands(told, (statement, r["report_date"], "quarter"), column) for r in four]
+                assert _contradict(chain.from_iterable(quarterly))
+                operands = _operands(told, (statement, end, "ttm"), column)
+                assert not _contradict(operands)
+                assert row[column] == (sum(o.sign * o.value for o in operands) if operands else None)
+                assert all(o.filed <= row["known_from"] for o in operands)
+
+
+def _contradict(operands: Iterable[Operand]) -> bool:
+    """Whether a period's value is added and another value of the same period is subtracted."""
+    signed: dict[tuple[str, date | None, date], set[tuple[int, float]]] = {}
+    for o in operands:
+        signed.setdefault((o.tag, o.start, o.end), set()).add((o.sign, o.value))
+    return any(
+        one != other and value != another
+        for found in signed.values()
+        for one, value in found
+        for other, another in found
+    )
 
 
 def _operands(told: Statements, key: tuple[str, date, str], column: str) -> tuple[Operand, ...]:

@@ -24,6 +24,8 @@ ReportsOf: TypeAlias = Callable[[FoldedFact], Series]
 
 _MOST_ROUNDED = 2e6
 """Two of the largest last digit."""
+ROUGH = 1e8
+"""A tenth of a billion."""
 _DIGITS = (1e6, 1e5, 1e4, 1e3, 1e2, 1e1)
 
 
@@ -124,6 +126,12 @@ def rest(whole: FoldedFact, parts: Sequence[AnyFigure], reports: ReportsOf, basi
     return combine([(1, whole), *((-1, part) for part in parts)])
 
 
+def shares_basis(whole: FoldedFact, parts: Sequence[AnyFigure], basis: BasisOf) -> bool:
+    """Whether filings about one fiscal year told a value and all that the parts are computed from."""
+    bases = _bases(whole, basis)
+    return all(_shares(part, bases, basis) for part in parts)
+
+
 def _shares(figure: AnyFigure, bases: set[object], basis: BasisOf) -> bool:
     return all(not bases.isdisjoint(_bases(fact, basis)) for _, fact in sources_of(figure))
 
@@ -139,6 +147,15 @@ def last_quarter(alone: AnyFigure | None, derived: Figure) -> AnyFigure:
     if is_rounded(derived.value, alone.value):
         return derived
     return alone
+
+
+def is_roughly(told: float, exact: float) -> bool:
+    """Whether a told value is an exact one in tenths of billions, as notes in words have it ($1.4 billion).
+
+    Two of the last digit apart is the rounding of figures in millions.
+    """
+    off = abs(told - exact)
+    return _MOST_ROUNDED < off <= ROUGH / 2 and abs(told) >= 10 * ROUGH and exact % ROUGH != 0
 
 
 def adding_up(derived: Figure, quarters: Sequence[AnyFigure]) -> Figure:

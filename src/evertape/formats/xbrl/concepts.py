@@ -211,7 +211,7 @@ def _told(sic: str | int | None) -> Industry | None:
     return next((industry for industry, codes in _SIC if int(text) in codes), "general")
 
 
-_CODE = 5
+_CODE = 6
 
 _SAID = repr((LINES, _READ["industries"]))
 

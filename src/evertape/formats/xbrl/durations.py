@@ -6,20 +6,24 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TypeAlias, TypeVar
 
 from evertape.formats.xbrl.cells import (
+    ROUGH,
     AnyFigure,
     Figure,
     adding_up,
     combine,
+    difference,
+    is_roughly,
     is_rounding,
     last_quarter,
     minus,
     rest,
+    shares_basis,
     sources_of,
     subtracted,
 )
 from evertape.formats.xbrl.facts import FoldedFact
 from evertape.formats.xbrl.index import FactIndex, Latest
-from evertape.formats.xbrl.periods import PERIODIC_FORMS, Period, Span
+from evertape.formats.xbrl.periods import PERIODIC_FORMS, Period, Span, twelve_months
 
 Cells: TypeAlias = dict[int, AnyFigure]
 """By period number (flows), or by the day a period ends (balance sheets)."""
@@ -101,6 +105,9 @@ class Durations:
             if quarter == 0 and all((start, q) in numbers for q in (1, 2, 3, 4))
         ]
         self._totals: dict[int, dict[int, FoldedFact]] = {}
+        self._windows = {n: numbers for n, numbers in twelve_months(list(periods)) if len(numbers) > 1}
+        self.torn: dict[int, set[int]] = {}
+        """By the id of a tag's facts, quarters that are differences of figures to date restated since."""
 
     def alone(self, series: Latest) -> Cells:
         """What facts of the periods themselves say."""
@@ -151,11 +158,12 @@ class Durations:
         revised = self._index.revised
         for n, before, closes, plain in [step for step in self._steps if step[0] in to_date]:
             whole = to_date[n]
-            doubted = n in cells and not closes
-            if doubted and cells[n].value != whole.value:
+            told = None if closes else cells.get(n)
+            rough = told is not None and told.value != whole.value
+            if rough and told.value % ROUGH:  # type: ignore[union-attr]
                 continue
             part = to_date.get(before)
-            if doubted and (part is None or not part.value):
+            if told is not None and (part is None or not part.value):
                 continue
             figure: Figure | None = None
             if part is None:
@@ -166,7 +174,9 @@ class Durations:
             else:
                 spans = self._spans[n], self._spans[before]
                 figure = subtracted(series, *spans, self._index.reports, self._basis)
-            if figure is None:
+                if figure is not None and (figure.terms[0][1] is not whole or figure.terms[1][1] is not part):
+                    self.torn.setdefault(id(series), set()).add(n)
+            if figure is None or (rough and not is_roughly(told.value, figure.value)):  # type: ignore[union-attr]
                 continue
             if not closes:
                 cells[n] = figure
@@ -184,6 +194,32 @@ class Durations:
         if len(known) < len(parts):
             return None
         return rest(whole, known, self._index.reports, self._basis)
+
+    def trailing(self, series: Latest, own: Cells, cells: Cells, sign: int) -> dict[int, AnyFigure | None]:
+        """Twelve months whose quarters add a period's figure on one basis and subtract it on another.
+
+        They are the year less its first quarters, told together, and the figure to date; None where one of
+        these is not told.
+
+        Args:
+            own: the tag's own figures. cells: the line's.
+        """
+        torn, to_date = self.torn[id(series)], self._totals[id(series)]
+        found: dict[int, AnyFigure | None] = {}
+        for n, numbers in self._windows.items():
+            alone = all(m in own and cells.get(m) is own[m] for m in numbers)
+            if torn.isdisjoint(numbers[1:]) or not alone or not _contradict([own[m] for m in numbers]):
+                continue
+            year = next(m for m in numbers if self._periods[m].quarter == 4)
+            whole, part, since = to_date.get(year), to_date.get(self._before[numbers[0]]), to_date.get(n)
+            if whole is None or part is None or since is None or whole.start != part.start:
+                found[n] = None
+                continue
+            reports = self._index.reports
+            rest_of_year = difference(reports(whole), reports(part), self._basis)
+            figure = combine([(1, rest_of_year), (1, since)])
+            found[n] = figure if sign > 0 else combine([(-1, figure)])
+        return found
 
     def across(self, tags: Sequence[Signed], cells: Cells) -> None:
         """Add the quarters of which one tag of a line tells the longer and another the shorter time.
@@ -220,7 +256,10 @@ class Durations:
         first, *others = found
         for year, quarters in self._years:
             whole = cells.get(year)
-            if whole is None or first.get(year) is whole:
+            if whole is None:
+                continue
+            self._restate_fourth(whole, quarters, cells)
+            if first.get(year) is whole:
                 continue
             tag = next((each for each in others if each.get(year) is whole), first)
             strange = [n for n in quarters if n not in tag or cells.get(n) is not tag[n]]
@@ -228,6 +267,24 @@ class Durations:
                 continue
             if not is_rounding(whole.value, sum(cells[n].value for n in quarters)):
                 cells.update({n: tag[n] for n in strange})
+
+    def _restate_fourth(self, whole: AnyFigure, quarters: Sequence[int], cells: Cells) -> None:
+        """The fourth quarter where another tag restates the year after the three before it were restated.
+
+        What the year is less the three, if filings about one fiscal year told all four; the difference that
+        the older tag tells is on the basis that was given up.
+        """
+        *first, last = (cells.get(n) for n in quarters)
+        if type(whole) is not FoldedFact or type(last) is not Figure or None in first:
+            return
+        known: list[AnyFigure] = [figure for figure in first if figure is not None]
+        if last.last.filed >= whole.filed or is_rounding(
+            whole.value, last.value + sum(figure.value for figure in known)
+        ):
+            return
+        figure = rest(whole, known, self._index.reports, self._basis)
+        if shares_basis(whole, known, self._basis) and not shares_basis(whole, [last], self._basis):
+            cells[quarters[-1]] = figure
 
     def readings(self, n: int, tags: Sequence[Signed]) -> Iterator[AnyFigure]:
         """Everything the facts let a period's figure be: by tag in rank, the latest first."""
@@ -270,3 +327,13 @@ def merged(found: Sequence[Mapping[int, AnyFigure]]) -> Cells:
     for each in reversed(found):
         cells.update(each)
     return cells
+
+
+def _contradict(figures: Sequence[AnyFigure]) -> bool:
+    """Whether a period's value is added by one figure and another of its values subtracted by the next."""
+    added: dict[Span, float] = {}
+    subtracted: dict[Span, float] = {}
+    for figure in figures:
+        for sign, fact in sources_of(figure):
+            (added if sign > 0 else subtracted)[fact.start, fact.end] = fact.value
+    return any(value != added.get(span, value) for span, value in subtracted.items())

@@ -70,6 +70,7 @@ class Grid:
         self.flows: dict[str, Cells] = {}
         self.sheets: dict[str, Cells] = {}
         self._notes: dict[str, Cells] = {}
+        self._trailing: dict[str, dict[int, AnyFigure | None]] = {}
         self._fill()
         admit_notes(self.flows, self._notes)
         settle_flows(self.flows, self._notes, self._readings)
@@ -85,6 +86,10 @@ class Grid:
             return True
         at = self._starts.index(period.year.start)
         return not self._faces.interim.isdisjoint(self._starts[at : at + 2])
+
+    def trailing(self, n: int) -> dict[str, AnyFigure | None]:
+        """By line, the twelve months to a quarter's end where they are not the sum of its four quarters."""
+        return {line: cells[n] for line, cells in self._trailing.items() if n in cells}
 
     def _sheet_days(self) -> None:
         days = balance_dates(self.index)
@@ -123,17 +128,23 @@ class Grid:
             if sign < 0:
                 cells = {n: combine([(-1, figure)]) for n, figure in cells.items()}
             found.append(cells)
+        torn = [at for at, (_, s) in enumerate(tags) if id(s) in self._durations.torn]
         if line.on_sheet and line.kind == "flow":
             taken = [self._faces.take_notes(s, cells) for (_, s), cells in zip(tags, found, strict=True)]
             notes.update(merged(taken))
         if len(found) < 2:
-            return found[0] if found else {}
-        if line.kind != "flow":
+            cells = found[0] if found else {}
+        elif line.kind != "flow":
             return merged(found)
-        cells = _consolidated(found) if line.whole else self._faces.by_rank(tags, found)
-        if not line.whole:
-            self._durations.by_year(found, cells)
-        self._durations.across(tags, cells)
+        else:
+            cells = _consolidated(found) if line.whole else self._faces.by_rank(tags, found)
+            if not line.whole:
+                self._durations.by_year(found, cells)
+            self._durations.across(tags, cells)
+        for at in torn:
+            sign, series = tags[at]
+            trailing = self._durations.trailing(series, found[at], cells, sign)
+            self._trailing.setdefault(line.name, {}).update(trailing)
         return cells
 
     def _tags(self, line: Line, currency: str) -> list[Signed]:

@@ -6,13 +6,11 @@ import math
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import date
 from functools import cached_property
-from operator import attrgetter, itemgetter
+from operator import itemgetter
 from typing import Any, TypeAlias, TypeVar
 
-import msgspec
-
 from evertape.formats.xbrl.cells import AnyFigure, Cell, Figure, Operand, last_filed, sources_of
-from evertape.formats.xbrl.concepts import ANCHORS, COLUMNS, LINES
+from evertape.formats.xbrl.concepts import ANCHORS, COLUMNS
 from evertape.formats.xbrl.durations import Cells
 from evertape.formats.xbrl.facts import (
     CompanyFacts,
@@ -29,16 +27,16 @@ from evertape.formats.xbrl.facts import (
 from evertape.formats.xbrl.grid import Grid
 from evertape.formats.xbrl.index import FactIndex, Reading
 from evertape.formats.xbrl.periods import twelve_months
+from evertape.formats.xbrl.trailing import FLOWS, Figured, Figures, last_of, replaced, summed
 
 Row: TypeAlias = dict[str, Any]
 """A statement's row: the shared columns, then the statement's lines, None where unknown."""
 RowKey: TypeAlias = tuple[str, date, str]
 """(statement, report date, period type)."""
-Figures: TypeAlias = dict[int, AnyFigure]
-"""By position of the statement's columns, in their order; none of those that are unknown."""
 
 FEWEST_LINES = 3
 """A period with fewer lines than this is a stray mention, not a statement."""
+_QUARTERS = 4
 _COPIES = 4
 """Lines with more figures than this many a needed fact are not asked how many facts they have."""
 SHARED = (
@@ -54,7 +52,7 @@ class Statements:
 
     Args:
         rows: by statement, the values of `SHARED` and of the statement's columns.
-        figures: behind each row, by column: its own, or the four that it sums.
+        figures: behind each row, by column: its own, or the four that it sums and what counts in their stead.
     """
 
     def __init__(
@@ -116,8 +114,11 @@ class Statements:
         }
 
     def _cell(self, statement: str, figures: tuple[Figures, ...], at: int) -> Cell | None:
-        parts = [found for each in figures if (found := each.get(at)) is not None]
-        if len(parts) < len(figures) or (len(parts) > 1 and at not in _FLOWS[statement]):
+        *quarters, other = figures if len(figures) > _QUARTERS else (*figures, {})
+        parts = [figure for each in quarters if (figure := each.get(at)) is not None]
+        if at in other:
+            parts = [other[at]]
+        elif len(parts) < len(quarters) or (len(parts) > 1 and at not in FLOWS[statement]):
             return None
         operands = tuple(self._operand(sign, fact) for part in parts for sign, fact in sources_of(part))
         terms = [f"{'-' if o.sign < 0 else '+'} {o.tag}[{o.start or ''}..{o.end}]" for o in operands]
@@ -182,29 +183,8 @@ def standardize_series(
     return _Rows(cik, Grid(FactIndex(series, filed, cut, reading), sic)).statements()
 
 
-_FLOW = frozenset(line.name for line in LINES if line.kind == "flow")
-_FLOWS = {s: [at for at, name in enumerate(names) if name in _FLOW] for s, names in COLUMNS.items()}
-_PICKED = {s: itemgetter(*flows) for s, flows in _FLOWS.items() if flows}
 _PERIOD = itemgetter(1, 2)
 _Made = TypeVar("_Made")
-_RANK = attrgetter("rank")
-
-
-class _Line(msgspec.Struct, gc=False):
-    """The figures of a period and their values, the latter in the order of the statement's columns.
-
-    Attributes:
-        last: the fact of them that was filed last, and in which column it stands.
-        rank: day of filing and accession of `last`.
-        computed: columns whose figure is no fact itself.
-    """
-
-    figures: Figures
-    values: list[float | None]
-    last: FoldedFact
-    at: int
-    rank: tuple[int, int]
-    computed: list[str]
 
 
 class _Told(dict[int, _Made]):
@@ -247,13 +227,13 @@ class _Rows:
             listed.sort(key=_PERIOD)
         return Statements(self._rows, self._figures, grid.index)
 
-    def _append(self, statement: str, n: int, line: _Line, period_type: str | None = None) -> None:
+    def _append(self, statement: str, n: int, line: Figured, period_type: str | None = None) -> None:
         period = self._grid.periods[n]
         period_type = period_type or ("quarter" if period.quarter else "annual")
         start = None if statement == "balance" else period.start
         self._add((statement, n, period_type, start), line.last, line.computed, line.values, (line.figures,))
 
-    def _append_trailing(self, statement: str, lines: Mapping[int, _Line]) -> None:
+    def _append_trailing(self, statement: str, lines: Mapping[int, Figured]) -> None:
         """Twelve months to the end of each quarter: four quarters, or the year itself at its end."""
         several = len(set(self._grid.currency)) > 1
         for n, numbers in twelve_months(self._grid.periods):
@@ -265,11 +245,15 @@ class _Rows:
             if len(parts) == 1:
                 self._append(statement, n, parts[0], "ttm")
                 continue
-            values, computed = _summed(statement, parts)
-            if len(computed) >= FEWEST_LINES:
-                start = self._grid.periods[numbers[0]].start
-                figures = tuple(part.figures for part in parts)
-                self._add((statement, n, "ttm", start), _last_of(parts, values), computed, values, figures)
+            values, computed = summed(statement, parts)
+            if len(computed) < FEWEST_LINES:
+                continue
+            figures = tuple(part.figures for part in parts)
+            last = last_of(parts, values)
+            if other := self._grid.trailing(n):
+                figures, last = replaced(COLUMNS[statement], other, figures, (values, computed), last)
+            start = self._grid.periods[numbers[0]].start
+            self._add((statement, n, "ttm", start), last, computed, values, figures)
 
     def _add(
         self,
@@ -314,7 +298,7 @@ def _has_enough(told: Collection[AnyFigure]) -> bool:
     return len({id(fact) for figure in told for _, fact in sources_of(figure)}) >= FEWEST_LINES
 
 
-def _turned(axis: Mapping[str, Cells], statement: str, told: Collection[int]) -> dict[int, _Line]:
+def _turned(axis: Mapping[str, Cells], statement: str, told: Collection[int]) -> dict[int, Figured]:
     """Figures by period (or end), of those that have an anchor, or an income statement, and lines enough.
 
     Args:
@@ -331,7 +315,7 @@ def _turned(axis: Mapping[str, Cells], statement: str, told: Collection[int]) ->
     return {n: line for n, line in lines if line is not None}
 
 
-def _line(columns: Sequence[str], figures: Figures) -> _Line | None:
+def _line(columns: Sequence[str], figures: Figures) -> Figured | None:
     """A period's line; None where it has too few figures."""
     if not _has_enough(figures.values()):
         return None
@@ -351,34 +335,4 @@ def _line(columns: Sequence[str], figures: Figures) -> _Line | None:
         if filed >= day and (filed > day or fact.accession > number):
             last, day, number, where = fact, filed, fact.accession, at
     assert last is not None
-    return _Line(figures, values, last, where, (last.filed, number), computed)
-
-
-def _summed(statement: str, parts: list[_Line]) -> tuple[list[float | None], list[str]]:
-    """The flows of four quarters and their names; shares, averages and values per share cannot be added."""
-    flows, pick, columns = _FLOWS[statement], _PICKED[statement], COLUMNS[statement]
-    values: list[float | None] = [None] * len(columns)
-    computed: list[str] = []
-    first, second, third, fourth = (pick(part.values) for part in parts)
-    for at, a, b, c, d in zip(flows, first, second, third, fourth, strict=True):
-        if a is not None and b is not None and c is not None and d is not None:
-            values[at] = a + b + c + d
-            computed.append(columns[at])
-    return values, computed
-
-
-def _last_of(parts: list[_Line], values: list[float | None]) -> FoldedFact:
-    """The fact filed last among those that the values were summed from."""
-    latest = max(parts, key=_RANK)
-    if values[latest.at] is not None:
-        return latest.last
-    last, rank = latest.last, (-math.inf, 0)
-    # No fact of a part was filed after its last one: most parts need not be looked through.
-    for part in sorted(parts, key=_RANK, reverse=True):
-        if part.rank <= rank:
-            break
-        for at, figure in part.figures.items():
-            fact = last_filed(figure)
-            if values[at] is not None and (fact.filed, fact.accession) > rank:
-                last, rank = fact, (fact.filed, fact.accession)
-    return last
+    return Figured(figures, values, last, where, (last.filed, number), computed)
