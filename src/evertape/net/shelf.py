@@ -5,14 +5,15 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import secrets
 import sqlite3
-import tempfile
 import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -76,6 +77,8 @@ class Shelf:
         self._keep = keep
         self._lock = threading.RLock()
         self._connection: sqlite3.Connection | None = None
+        self._token = secrets.token_hex(8)
+        self._numbers = count()
 
     def put(self, reply: Reply) -> None:
         """Keep an answer. Raises StoreError where the folder cannot be written."""
@@ -207,15 +210,15 @@ class Shelf:
                 return
         raw = reply.raw if isinstance(reply, WireReply) else b""
         gzipped = "gzip" in reply.headers.get("content-encoding", "") and raw.startswith(b"\x1f\x8b")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=self._folder, prefix=_PARTIAL)
+        body = raw if gzipped else igzip.compress(reply.body, compresslevel=1, mtime=0)
+        # The pid, since a fork has the same token.
+        name = f"{self._folder}/{_PARTIAL}{os.getpid()}-{self._token}-{next(self._numbers)}"
         try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(raw if gzipped else igzip.compress(reply.body, compresslevel=1, mtime=0))
-            Path(name).replace(path)
+            _within(path.parent, lambda: _write(name, body))
+            _within(path.parent, lambda: os.replace(name, path))  # noqa: PTH105 - for each of thousands
         except BaseException:
             with suppress(FileNotFoundError):
-                Path(name).unlink()
+                os.unlink(name)  # noqa: PTH108
             raise
 
     @contextmanager
@@ -227,6 +230,26 @@ class Shelf:
                 yield self._connection
             except (sqlite3.Error, OSError) as error:
                 raise _fault(self._folder, error) from error
+
+
+def _within(folder: Path, act: Callable[[], object]) -> None:
+    """Do what needs a folder, which is made only where it is found missing."""
+    try:
+        act()
+    except FileNotFoundError:
+        folder.mkdir(parents=True, exist_ok=True)
+        act()
+
+
+def _write(name: str, body: bytes) -> None:
+    """A new file, for its owner alone."""
+    file = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    try:
+        left = memoryview(body)
+        while left:
+            left = left[os.write(file, left) :]
+    finally:
+        os.close(file)
 
 
 def _row(kept: Kept) -> tuple[object, ...]:
