@@ -37,12 +37,14 @@ from evertape.model.unit import Holding, Outcome, Unit
 from evertape.net.bulk import gzip_wrapped
 from evertape.net.received import WireReply
 from evertape.net.shelf import Kept, Shelf
+from evertape.stores import sqlite_file
 from evertape.stores.sqlite import SqliteStore
 
 TOGETHER = 6
 """Companies of one transaction at most: some 60 ms of writing."""
-CHECKPOINT = 16_000
-"""Pages of the write-ahead log before they are moved into the database: fewer and larger moves."""
+CHECKPOINT = 4 * sqlite_file.CHECKPOINT
+"""Pages of the write-ahead log. The parent's heartbeat moves them, while nobody waits for its turn; a process
+does where that falls behind."""
 _COLLECTED = 50
 """Companies between two collections of cyclic garbage; collecting while facts are read costs a fifth."""
 
