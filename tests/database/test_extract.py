@@ -7,6 +7,7 @@ import fcntl
 import io
 import os
 import signal
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
@@ -19,9 +20,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evertape.database import Database
-from evertape.database.extract import EXTRACT, ExtractOptions, choose, crew, frames, options_of, plan_of
+from evertape.database.extract import (
+    EXTRACT,
+    ExtractOptions,
+    choose,
+    crew,
+    frames,
+    options_of,
+    place,
+    plan_of,
+)
 from evertape.database.extract.crew import ProcessCrew
-from evertape.database.extract.frames import Began, Committed, Committing, Finished, Refused, Setup, Task
+from evertape.database.extract.frames import Committed, Finished, Refused, Setup, Task
 from evertape.database.extract.job import crew_for, prepare
 from evertape.database.extract.process import TOGETHER, Process
 from evertape.engine.ledger import items_of
@@ -143,7 +153,6 @@ ITEMS = st.builds(
     finished_at=st.none() | st.just(WRITTEN),
 )
 FRAMES = st.one_of(
-    st.builds(Began, position=st.integers(0, 1 << 31), label=st.text()),
     st.builds(
         Committed,
         settled=st.lists(st.builds(Settled, item=ITEMS, notes=st.lists(st.text()).map(tuple))).map(tuple),
@@ -151,7 +160,6 @@ FRAMES = st.one_of(
         disk=st.floats(0, 1e9),
         queue=st.floats(0, 1e9),
     ),
-    st.just(Committing()),
     st.just(Finished()),
     st.builds(Refused, message=st.text()),
 )
@@ -212,28 +220,62 @@ def worked(
     """What a process says while it works tasks off."""
     out = out or io.BytesIO()
     home = db.settings.home
-    setup = Setup(
-        database=db.settings.database, plugins=home / "plugins", archive=None, lock=home / "extract.lock",
-        bulk=open_bulk(options.path), memory=1 << 40, written=WRITTEN, parent=os.getppid(),
-    )  # fmt: skip
-    process = Process(setup, out)
-    process.work(tasks)
-    process.close()
+    with (home / "place").open("w+b", buffering=0) as file:
+        setup = Setup(
+            database=db.settings.database, plugins=home / "plugins", archive=None, lock=home / "extract.lock",
+            bulk=open_bulk(options.path), memory=1 << 40, written=WRITTEN, parent=os.getppid(),
+            place=file.fileno(),
+        )  # fmt: skip
+        process = Process(setup, out)
+        process.work(tasks)
+        process.close()
     setup.bulk.close()
     out.seek(0)
     return list(iter(lambda: frames.read(out), None))
+
+
+class Watched(io.BytesIO):
+    """A pipe that notes where the process is as it says something."""
+
+    def __init__(self, file: Path) -> None:
+        super().__init__()
+        self._file = file
+        self.places: list[place.Place | None] = []
+
+    def flush(self) -> None:
+        """Look at the process, which has just spoken."""
+        with self._file.open("rb") as file:
+            self.places.append(place.look(file.fileno()))
 
 
 def test_a_transaction_holds_few_companies_and_is_announced(db: Database, tmp_path: Path) -> None:
     bodies = {n: body(n) for n in range(100, 100 + 3 * TOGETHER + 1)}
     options = ExtractOptions(path=folder(tmp_path / "bulk", bodies))
     _, tasks, _ = entered(db, options)
-    said = worked(db, options, tasks)
-    committed = [frame for frame in said if isinstance(frame, Committed)]
+    before = time.monotonic()
+    pipe = Watched(db.settings.home / "place")
+    said = worked(db, options, tasks, pipe)
+    *committed, last = said
     assert [len(frame.settled) for frame in committed] == [TOGETHER] * 3 + [1]
-    assert all(isinstance(said[at - 1], Committing) for at, frame in enumerate(said) if frame in committed)
-    assert [frame.position for frame in said if isinstance(frame, Began)] == list(range(len(bodies)))
-    assert said[-1] == Finished()
+    assert last == Finished()
+    there = [at for at in pipe.places if at is not None]
+    assert [(at.position, at.writing) for at in there] == [
+        (at, True) for at in (TOGETHER - 1, 2 * TOGETHER - 1, 3 * TOGETHER - 1, 3 * TOGETHER, 3 * TOGETHER)
+    ]
+    assert before <= there[0].since <= there[-1].since <= time.monotonic()
+
+
+@given(position=st.integers(0, 1 << 62), writing=st.booleans())
+def test_a_place_is_seen_as_it_was_marked(position: int, writing: bool) -> None:
+    with tempfile.TemporaryFile() as file:
+        assert place.look(file.fileno()) is None
+        place.mark(file.fileno(), 1 << 60)
+        before = time.monotonic()
+        place.mark(file.fileno(), position, writing=writing)
+        seen = place.look(file.fileno())
+        assert seen is not None
+        assert (seen.position, seen.writing) == (position, writing)
+        assert before <= seen.since <= time.monotonic()
 
 
 @pytest.mark.parametrize("apart", [0 * DAY, DAY])

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from rich.live import Live
 from rich.markup import escape
 
 from evertape.cli.options import duration, megabytes
@@ -100,6 +99,9 @@ def shown(
         finally:
             db.on_event = before
         return
+    # Where nobody sees it, nobody waits for it.
+    from rich.live import Live
+
     with Live("", console=console, refresh_per_second=8, transient=True) as live:
 
         def on_event(event: Event) -> None:

@@ -9,6 +9,7 @@ import typing
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import cached_property
 from typing import Any, ClassVar, Literal, Self, dataclass_transform
 
 Kind = Literal["integer", "real", "text", "date", "instant", "boolean", "accession", "coded", "packed"]
@@ -85,7 +86,7 @@ class Table:
     indexes: tuple[tuple[str, ...], ...] = ()
     doc: str = ""
 
-    @property
+    @cached_property
     def names(self) -> tuple[str, ...]:
         """Column names in the order of a row's values."""
         return tuple(column.name for column in self.columns)

@@ -7,6 +7,7 @@ import stat
 import threading
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 
 from evertape.errors import Malformed, UserError
@@ -125,7 +126,7 @@ class Bulk:
             if end.size > _MOST_DIRECTORY:
                 raise Damaged(f"has a directory of {end.size:,} bytes")
             directory = self._at(end.start, end.size)
-            return zip_listing(zipped.entries(directory, end.count), end.start)
+            return _listing(directory, end.count, end.start)
         except Damaged as error:
             if self._at(0, 2) != b"PK":
                 raise UserError(f"{self.path} is neither a folder nor a zip file; {_WANTED}") from error
@@ -166,6 +167,12 @@ class Bulk:
                     raise Malformed(f"{self.path} has been replaced since it was listed; run again")
                 self._stamp, self._file = stamp, file
             return self._file
+
+
+@lru_cache(maxsize=1)
+def _listing(directory: bytes, count: int, start: int) -> Listing:
+    """What a directory lists, kept by its bytes: a file is listed for the plan, then for the processes."""
+    return zip_listing(zipped.entries(directory, count), start)
 
 
 def open_bulk(path: Path, most: int = MOST_BYTES) -> Bulk:

@@ -18,6 +18,9 @@ BUSY_SECONDS = 5.0
 BACKUPS_KEPT = 3
 PAGE = 8192
 """Bytes of a page: rows are wide, and half as many pages are written as with 4096."""
+CHECKPOINT = 8_000
+"""Pages of the write-ahead log before they are moved into the database: few large moves, since
+each of them waits for the disk twice."""
 _FATAL = {
     sqlite3.SQLITE_CORRUPT,
     sqlite3.SQLITE_NOTADB,
@@ -197,6 +200,7 @@ def _open_writer(
         _patiently(lambda: writer.execute("PRAGMA journal_mode=WAL"))
         writer.execute("PRAGMA synchronous=NORMAL")
         writer.execute("PRAGMA foreign_keys=ON")
+        writer.execute(f"PRAGMA wal_autocheckpoint={CHECKPOINT:d}")
         for name, value in pragmas.items():
             writer.execute(f"PRAGMA {name}={value:d}")
     except BaseException:

@@ -6,28 +6,48 @@ import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import chain
+from operator import itemgetter
 from typing import Any
 
 from evertape.clock import new_york_date
 from evertape.model.records import Batch, Record, Row, Table, Truth, table_of
 from evertape.model.store import Commit
 from evertape.stores import schema
-from evertape.stores.coding import encode_columns, encode_values
+from evertape.stores.coding import encode_rows, encode_values
 from evertape.stores.schema import SQLITE
 from evertape.stores.sqlite_codes import Codes
 
-TOGETHER = 50
-"""Rows of a statement where there are so many. One alone costs a quarter more, and between statements other
-threads take the interpreter."""
+CELLS = 512
+"""Of a statement, where there are so many. One short row alone costs a quarter more, and between statements
+other threads take the interpreter; to prepare a longer statement costs more than it saves."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Coded:
-    """A batch as it is stored, column by column."""
+    """A batch as it is stored."""
 
-    table: Table
-    columns: Sequence[Sequence[Any]]
+    record: type[Record]
+    rows: Sequence[Row]
+
+    @property
+    def table(self) -> Table:
+        return table_of(self.record)
+
+
+class _Given(dict[str, set[Row]]):
+    """Keys of a commit's rows by table, made when they are asked for: where nothing was held, nobody asks."""
+
+    def __init__(self, batches: Sequence[_Coded]) -> None:
+        super().__init__()
+        self._batches = batches
+
+    def __missing__(self, name: str) -> set[Row]:
+        keys = self[name] = set()
+        for batch in self._batches:
+            if batch.table.name == name:
+                positions = [batch.table.position(column) for column in batch.table.key]
+                keys.update(zip(*(map(itemgetter(at), batch.rows) for at in positions), strict=True))
+        return keys
 
 
 def write_rows(writer: sqlite3.Connection, codes: Codes, commit: Commit) -> int:
@@ -37,19 +57,15 @@ def write_rows(writer: sqlite3.Connection, codes: Codes, commit: Commit) -> int:
         ValueError: a row does not fit its record type, or a truth's table has no absent column.
     """
     coded = [_coded(writer, codes, batch) for batch in _by_record(commit.batches)]
-    given = {table_of(truth.record).name: set[Row]() for truth in (*commit.truths, *commit.replaced)}
-    for batch in coded:
-        if batch.table.name in given:
-            positions = [batch.table.position(name) for name in batch.table.key]
-            given[batch.table.name].update(zip(*(batch.columns[p] for p in positions), strict=True))
+    given = _Given(coded)
     packed = [truth for truth in commit.truths if truth.record.packed]
     named = {batch.table.name for batch in coded}
-    emptied = [_Coded(table=table_of(t.record), columns=()) for t in packed if t.record.table not in named]
+    emptied = [_Coded(record=t.record, rows=()) for t in packed if t.record.table not in named]
     coded = [_merged(writer, batch, packed, commit.at) for batch in _joined((*coded, *emptied))]
     # What was held is read before the new rows come, so that a first answer costs no comparison.
     plain = [truth for truth in commit.truths if not truth.record.packed]
     missing = [_missing(writer, truth, given) for truth in plain]
-    gone = [_held(writer, truth) - given[truth.record.table] for truth in commit.replaced]
+    gone = [_less(_held(writer, truth), truth, given) for truth in commit.replaced]
     changed = 0
     for batch in coded:
         changed += _upsert(writer, batch)
@@ -62,15 +78,32 @@ def write_rows(writer: sqlite3.Connection, codes: Codes, commit: Commit) -> int:
 
 def _upsert(writer: sqlite3.Connection, batch: _Coded) -> int:
     """Write rows; returns how many were new or differed."""
-    rows = list(zip(*batch.columns, strict=True))
-    whole = len(rows) - len(rows) % TOGETHER
+    rows = batch.rows
+    together = max(1, CELLS // len(batch.table.columns))
+    whole = len(rows) - len(rows) % together
     changed = 0
     if whole:
-        parts = (list(chain.from_iterable(rows[at : at + TOGETHER])) for at in range(0, whole, TOGETHER))
-        changed = writer.executemany(schema.upsert(batch.table, SQLITE, TOGETHER), parts).rowcount
+        parts = (_flat(rows[at : at + together]) for at in range(0, whole, together))
+        changed = writer.executemany(_statement(batch.record, together), parts).rowcount
     if whole < len(rows):
-        changed += writer.executemany(schema.upsert(batch.table, SQLITE), rows[whole:]).rowcount
+        changed += writer.executemany(_statement(batch.record, 1), rows[whole:]).rowcount
     return changed
+
+
+_STATEMENTS: dict[tuple[type[Record], int], str] = {}
+
+
+def _statement(record: type[Record], rows: int) -> str:
+    if (record, rows) not in _STATEMENTS:
+        _STATEMENTS[record, rows] = schema.upsert(table_of(record), SQLITE, rows)
+    return _STATEMENTS[record, rows]
+
+
+def _flat(rows: Sequence[Row]) -> list[Any]:
+    cells: list[Any] = []
+    for row in rows:
+        cells += row
+    return cells
 
 
 def _by_record(batches: Sequence[Batch]) -> list[Batch]:
@@ -84,7 +117,8 @@ def _by_record(batches: Sequence[Batch]) -> list[Batch]:
 
 def _coded(writer: sqlite3.Connection, codes: Codes, batch: Batch) -> _Coded:
     table = table_of(batch.record)
-    return _Coded(table=table, columns=encode_columns(table, batch.rows, codes.numbers(writer, table, batch)))
+    rows = encode_rows(table, batch.rows, codes.numbers(writer, table, batch))
+    return _Coded(record=batch.record, rows=rows)
 
 
 def _joined(batches: Sequence[_Coded]) -> list[_Coded]:
@@ -94,10 +128,9 @@ def _joined(batches: Sequence[_Coded]) -> list[_Coded]:
     for batch in batches:
         if batch.table.packed is not None:
             of.setdefault(batch.table.name, []).append(batch)
-    for same in of.values():
-        parts = zip(*(batch.columns for batch in same), strict=True)
-        columns = [list(chain.from_iterable(part)) for part in parts] if len(same) > 1 else same[0].columns
-        joined.append(_Coded(table=same[0].table, columns=columns))
+    for first, *others in of.values():
+        rows = [*first.rows, *(row for batch in others for row in batch.rows)] if others else first.rows
+        joined.append(_Coded(record=first.record, rows=rows))
     return joined
 
 
@@ -118,7 +151,7 @@ def _merged(writer: sqlite3.Connection, batch: _Coded, truths: Sequence[Truth], 
     keys = [table.position(name) for name in table.key]
     at_packed = table.position(packed.column)
     rows: list[Row] = []
-    for row in zip(*batch.columns, strict=True):
+    for row in batch.rows:
         old = held.pop(tuple(row[k] for k in keys), None)
         text = row[at_packed]
         merged = text if old is None or old == text else packed.merge(old, text, day)
@@ -129,12 +162,16 @@ def _merged(writer: sqlite3.Connection, batch: _Coded, truths: Sequence[Truth], 
             gone[position] = value
         gone[at_packed] = packed.merge(old, None, day)
         rows.append(tuple(gone))
-    return _Coded(table=table, columns=list(zip(*rows, strict=True)))
+    return _Coded(record=batch.record, rows=rows)
 
 
-def _missing(writer: sqlite3.Connection, truth: Truth, given: dict[str, set[Row]]) -> set[Row]:
+def _missing(writer: sqlite3.Connection, truth: Truth, given: _Given) -> set[Row]:
     """Keys of rows held and not stamped that the whole truth omits."""
-    return _held(writer, truth, f"{_absent(truth)} IS NULL") - given[truth.record.table]
+    return _less(_held(writer, truth, f"{_absent(truth)} IS NULL"), truth, given)
+
+
+def _less(held: set[Row], truth: Truth, given: _Given) -> set[Row]:
+    return held - given[truth.record.table] if held else held
 
 
 def _stamp(writer: sqlite3.Connection, truth: Truth, at: datetime, keys: set[Row]) -> int:
@@ -145,8 +182,9 @@ def _stamp(writer: sqlite3.Connection, truth: Truth, at: datetime, keys: set[Row
     return len(keys)
 
 
-def _unstamp(writer: sqlite3.Connection, truth: Truth, given: dict[str, set[Row]]) -> int:
-    back = _held(writer, truth, f"{_absent(truth)} IS NOT NULL") & given[truth.record.table]
+def _unstamp(writer: sqlite3.Connection, truth: Truth, given: _Given) -> int:
+    stamped = _held(writer, truth, f"{_absent(truth)} IS NOT NULL")
+    back = stamped & given[truth.record.table] if stamped else stamped
     _update(writer, truth, [(None, *key) for key in back])
     return len(back)
 

@@ -9,14 +9,17 @@ import pickle
 import resource
 import signal
 import sys
+import tempfile
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import BinaryIO
 
 from evertape.database.extract import ExtractOptions, frames
 from evertape.database.extract.frames import Setup, Task
+from evertape.database.extract.place import Place, look
 from evertape.engine.ledger import persist
 from evertape.errors import StoreError, UserError
 from evertape.model.call import Call
@@ -31,7 +34,7 @@ _TRIES = 3
 """Processes that may be lost one after the other without having been at any company."""
 
 _LOOK = 0.1
-"""Seconds between two looks at what memory the processes have."""
+"""Seconds between two looks at what the processes have of memory, and of time."""
 _STARVED = (signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS)
 """How C code ends that does not look whether it got the memory it asked for."""
 _CURE = "see what it said above, or give more with --max-memory"
@@ -44,14 +47,44 @@ class _Hand:
 
     number: int
     process: asyncio.subprocess.Process
+    file: BinaryIO
     since: float = field(default_factory=time.monotonic)
     done: int = 0
     failed: int = 0
-    current: str = ""
+    labels: Mapping[int, str] = field(default_factory=dict)
+    asked: float = 0.0
+    late: float | None = None
     busy: float = 0.0
     disk: float = 0.0
     queue: float = 0.0
     data: int = 0
+
+    def ask(self, tasks: Sequence[Task]) -> None:
+        """Note what it is given."""
+        self.labels = {task.item.position: task.item.label for task in tasks}
+        self.asked = time.monotonic()
+
+    @property
+    def place(self) -> Place | None:
+        """Where it is in what it was given; None where it has not begun, or waits for more."""
+        there = look(self.file.fileno())
+        return there if there is not None and self.labels and there.since >= self.asked else None
+
+    @property
+    def current(self) -> str:
+        """Label of the company that it is at."""
+        there = self.place
+        return "" if there is None else self.labels.get(there.position, "")
+
+    def overdue(self, timeout: float) -> float | None:
+        """The seconds that it had for what it is at, where it took longer."""
+        if not self.labels:
+            return None
+        there = self.place
+        since, most = (self.asked, _START) if there is None else (there.since, timeout)
+        if there is not None and there.writing:
+            most += frames.PATIENCE
+        return most if time.monotonic() - since > most else None
 
     def look(self) -> None:
         """Note how many bytes of data the process has; the most is kept."""
@@ -117,19 +150,16 @@ class ProcessCrew:
         async with self._free:
             while open_:
                 hand = await self._hand()
-                at: int | None = None
                 try:
                     async for frame in self._frames(hand, list(open_.values())):
-                        at = frame.position if isinstance(frame, frames.Began) else None
-                        if isinstance(frame, frames.Began):
-                            hand.current = frame.label
-                        elif isinstance(frame, frames.Committed):
-                            lost = 0
-                            for told in self._note(hand, frame):
-                                del open_[told.item.position]
-                                yield told
+                        lost = 0
+                        for told in self._note(hand, frame):
+                            del open_[told.item.position]
+                            yield told
                 except _Lost as error:
+                    there = hand.place
                     await self._end(hand)
+                    at = None if there is None or there.writing else there.position
                     lost = 0 if at in open_ else lost + 1
                     if lost == _TRIES:
                         raise StoreError(
@@ -142,7 +172,7 @@ class ProcessCrew:
                     await self._end(hand)
                     raise
                 else:
-                    hand.current = ""
+                    hand.labels = {}
                     self._idle.append(hand)
 
     async def _after(self, lost: _Lost, at: int | None, open_: Mapping[int, Task]) -> Sequence[Settled]:
@@ -171,38 +201,30 @@ class ProcessCrew:
             hand.done += not failed
         return frame.settled
 
-    async def _frames(
-        self, hand: _Hand, tasks: Sequence[Task]
-    ) -> AsyncIterator[frames.Began | frames.Committing | frames.Committed]:
-        """What a process says while it works a batch off. Raises _Lost where it says no more."""
+    async def _frames(self, hand: _Hand, tasks: Sequence[Task]) -> AsyncIterator[frames.Committed]:
+        """What a process commits while it works a batch off. Raises _Lost where it says no more."""
         stdin, stdout = hand.process.stdin, hand.process.stdout
         assert stdin is not None
         assert stdout is not None
+        hand.ask(tasks)
         try:
             stdin.write(frames.packed(tasks))
             await asyncio.wait_for(stdin.drain(), _START)
         except (ConnectionError, TimeoutError):
             raise _Lost("took no work") from None
-        wait = _START
         while True:
-            try:
-                # Not `wait_for`, which makes a task of each of the thousands of frames.
-                async with asyncio.timeout(wait):
-                    frame = await receive(stdout)
-            except TimeoutError:
-                raise _Lost(f"took longer than {wait:.0f} s", kind="timeout") from None
+            frame = await receive(stdout)
             if isinstance(frame, frames.Refused):
                 raise StoreError(frame.message)
             if isinstance(frame, frames.Finished):
                 return
             if frame is None:
                 raise self._died(hand, await hand.process.wait())
-            wait = self._timeout
-            if isinstance(frame, frames.Committing):
-                wait += frames.PATIENCE
             yield frame
 
     def _died(self, hand: _Hand, code: int) -> _Lost:
+        if hand.late is not None:
+            return _Lost(f"took longer than {hand.late:.0f} s", kind="timeout")
         if code >= 0:
             return _Lost(f"ended with code {code}")
         reason = f"ended by signal {-code}"
@@ -212,9 +234,14 @@ class ProcessCrew:
         return _Lost(f"{reason} at {had} of its {most} MB; give more with --max-memory", kind="memory")
 
     async def _watch(self) -> None:
+        """Look at the processes again and again; one that takes too long is ended."""
         while True:
             for hand in self._hands.values():
                 hand.look()
+                if hand.late is None and (late := hand.overdue(self._timeout)) is not None:
+                    hand.late = late
+                    with contextlib.suppress(ProcessLookupError):
+                        hand.process.kill()
             await asyncio.sleep(_LOOK)
 
     async def _hand(self) -> _Hand:
@@ -230,6 +257,7 @@ class ProcessCrew:
         self._taken.add(number)
         # The same modules as here, whatever way they were found.
         path = os.pathsep.join(entry or os.getcwd() for entry in sys.path)  # noqa: PTH109
+        file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 - closed with the process
         try:
             process = await asyncio.create_subprocess_exec(
                 sys.executable,
@@ -242,16 +270,18 @@ class ProcessCrew:
                 env={**os.environ, "PYTHONPATH": path},
                 limit=1 << 26,
                 start_new_session=True,
+                pass_fds=(file.fileno(),),
             )
         except OSError as error:
+            file.close()
             self._taken.discard(number)
             raise UserError(
                 f"worker process {number + 1} could not be started ({error.strerror or error}); "
                 "say fewer with --workers"
             ) from error
-        hand = self._hands[number] = _Hand(number=number, process=process)
+        hand = self._hands[number] = _Hand(number=number, process=process, file=file)
         assert process.stdin is not None
-        process.stdin.write(frames.packed(self._setup))
+        process.stdin.write(frames.packed(replace(self._setup, place=file.fileno())))
         return hand
 
     def seen(self, job_id: str) -> Sequence[WorkerSeen]:
@@ -292,6 +322,7 @@ class ProcessCrew:
         if process.returncode is None:
             with contextlib.suppress(ProcessLookupError):
                 process.kill()
+        hand.file.close()
         await process.wait()
         if process.stdin is not None:
             process.stdin.close()

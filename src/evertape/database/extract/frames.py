@@ -33,6 +33,7 @@ class Setup:
         memory: bytes of data that the process may have.
         written: when the bulk file was, aware UTC, for members that do not say.
         parent: the pid without which the process ends.
+        place: the descriptor of the file in which it says where it is.
     """
 
     database: Path
@@ -43,6 +44,7 @@ class Setup:
     memory: int
     written: datetime
     parent: int
+    place: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,19 +54,6 @@ class Task:
     item: Item
     call: Call
     member: Member
-
-
-@dataclass(frozen=True, kw_only=True)
-class Began:
-    """The process is at a company now."""
-
-    position: int
-    label: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class Committing:
-    """The process writes, or waits for its turn to: no company is to blame for how long that takes."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,7 +78,7 @@ class Refused:
     message: str
 
 
-Frame = Began | Committing | Committed | Finished | Refused
+Frame = Committed | Finished | Refused
 
 
 def write(pipe: BinaryIO, value: object) -> None:

@@ -92,6 +92,7 @@ def crew_for(settings: Settings, store: Store, plan: Plan) -> ProcessCrew | None
         memory=options.memory // size,
         written=_written(options.path),
         parent=os.getpid(),
+        place=-1,
     )
     return ProcessCrew(setup, {key: members[key] for key in keys}, store, options, size)
 

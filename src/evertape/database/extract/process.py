@@ -16,7 +16,7 @@ from typing import BinaryIO
 
 from evertape import catalog
 from evertape.clock import new_york_date
-from evertape.database.extract import EXTRACT, frames
+from evertape.database.extract import EXTRACT, frames, place
 from evertape.database.extract.frames import PATIENCE, Task
 from evertape.engine.settling import (
     Beside,
@@ -37,12 +37,14 @@ from evertape.model.unit import Holding, Outcome, Unit
 from evertape.net.bulk import gzip_wrapped
 from evertape.net.received import WireReply
 from evertape.net.shelf import Kept, Shelf
+from evertape.stores import sqlite_file
 from evertape.stores.sqlite import SqliteStore
 
 TOGETHER = 6
 """Companies of one transaction at most: some 60 ms of writing."""
-CHECKPOINT = 16_000
-"""Pages of the write-ahead log before they are moved into the database: fewer and larger moves."""
+CHECKPOINT = 4 * sqlite_file.CHECKPOINT
+"""Pages of the write-ahead log. The parent's heartbeat moves them, while nobody waits for its turn; a process
+does where that falls behind."""
 _COLLECTED = 50
 """Companies between two collections of cyclic garbage; collecting while facts are read costs a fifth."""
 
@@ -103,7 +105,7 @@ class Process:
             if len(waiting.commits) >= TOGETHER or (known.held and day != waiting.day):
                 self._commit(waiting)
                 waiting = _Waiting(day=day)
-            frames.write(self._out, frames.Began(position=task.item.position, label=task.item.label))
+            place.mark(self._setup.place, task.item.position)
             self._one(task, known, waiting)
         self._commit(waiting)
         frames.write(self._out, frames.Finished())
@@ -177,7 +179,7 @@ class Process:
     def _commit(self, waiting: _Waiting) -> None:
         """Archive first, then the rows: what is settled stands in the archive."""
         if waiting.commits:
-            frames.write(self._out, frames.Committing())
+            place.mark(self._setup.place, waiting.told[-1].item.position, writing=True)
             if self._shelf is not None and waiting.kept:
                 with self._locked():
                     self._shelf.enter(waiting.kept)
