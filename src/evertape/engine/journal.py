@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import logging
-from datetime import UTC, datetime
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
+
+import structlog
 
 from evertape.errors import StoreError
 from evertape.model.events import (
@@ -44,31 +44,27 @@ def journal(path: Path, level: str) -> Emit:
         logger.removeHandler(old)
         old.close()
     logger.addHandler(handler)
-    least = logging.getLevelNamesMapping()[level.upper()]
+    log = structlog.wrap_logger(
+        logger,
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.JSONRenderer(default=str),
+        ],
+    )
+    logger.setLevel(logging.DEBUG)
 
     def emit(event: Event) -> None:
-        kind, about = _sorted(event)
-        if kind < least:
-            return
-        # Only what workers say is nested; to copy every event to its depth costs more than to write it.
-        fields = dataclasses.asdict(event) if isinstance(event, WorkersSeen) else vars(event)
-        told = {name: value for name, value in fields.items() if value not in (None, ())}
+        told = {k: v for k, v in dataclasses.asdict(event).items() if v not in (None, ())}
         told["what"] = type(event).__name__
-        told["event"] = about
-        told["level"] = logging.getLevelName(kind).lower()
-        told["timestamp"] = datetime.now(UTC).isoformat().replace("+00:00", "Z")
-        line = json.dumps(told, default=str)
-        logger.handle(logging.LogRecord(logger.name, kind, str(path), 0, line, (), None))
+        if isinstance(event, ItemFailed):
+            log.error("item", **told)
+        elif isinstance(event, Retrying | Waiting | CircuitMoved):
+            log.warning("source", **told)
+        elif isinstance(event, Sent | Arriving | WorkersSeen):
+            log.debug("wire", **told)
+        else:
+            log.info("job", **told)
 
     return emit
-
-
-def _sorted(event: Event) -> tuple[int, str]:
-    """How grave an event is, and what it is about."""
-    if isinstance(event, ItemFailed):
-        return logging.ERROR, "item"
-    if isinstance(event, Retrying | Waiting | CircuitMoved):
-        return logging.WARNING, "source"
-    if isinstance(event, Sent | Arriving | WorkersSeen):
-        return logging.DEBUG, "wire"
-    return logging.INFO, "job"
