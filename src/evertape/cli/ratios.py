@@ -59,7 +59,7 @@ def table(rows: Sequence[dict[str, Any]], title: str) -> None:
     ]
     body.append(["known from", "", *(row["known_from"] for row in rows)])
     body.append(["accession", "", *(row["accession_number"] for row in rows)])
-    show.rows(show.answer(), heads, body, f"{title}, money in millions of {rows[0]['currency']}")
+    show.rows(show.answer(), heads, body, f"{title}, money in millions of {rows[0]['currency']}", keys=2)
 
 
 def _unit(unit: str) -> str:

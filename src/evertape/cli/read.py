@@ -101,8 +101,7 @@ def table(names: tuple[str, ...], rows: list[tuple[object, ...]], label: str, ci
     body.append(["filed", *(str(row[at["filed_date"]]) for row in rows)])
     body.append(["accession", *(str(row[at["accession_number"]]) for row in rows)])
     title = f"{label} (CIK {cik}), millions of {currency} and millions of shares; * computed"
-    for line in show.figures(title, heads, body):
-        click.echo(line)
+    show.rows(show.answer(), heads, body, title, keys=1)
 
 
 def _number(name: str, value: object, derived: str) -> str:

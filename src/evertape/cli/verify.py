@@ -109,11 +109,11 @@ def _findings(console: Console, told: Report) -> None:
     show.rows(console, ("severity", "check", "findings", "companies"), counts)
     console.print(f"{len(told.findings)} findings, {told.new} of them new, {told.resolved} resolved")
     worst = [
-        (told.labels[f"{f.cik:010d}"], f.severity, f.check_name, f.sentence, f.accession_number)
+        (told.labels[f"{f.cik:010d}"], f.severity, f.check_name, f.accession_number, f.sentence)
         for f in told.findings[:WORST]
     ]
     console.print()
-    show.rows(console, ("worst", "severity", "check", "what", "accession"), worst)
+    show.rows(console, ("worst", "severity", "check", "accession", "what"), worst)
     click.echo(
         "all of them: evertape verify --json, or SELECT * FROM quality_findings WHERE resolved_at IS NULL",
         err=True,
