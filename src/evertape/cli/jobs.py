@@ -49,7 +49,7 @@ def list_(limit: int, as_json: bool, log_level: str) -> None:
             print_json([_told(db, job) for job in found])
             return
         rows = [
-            (j.id, j.kind, j.target, _state(db, j), f"{j.done}/{j.total}", j.failed, moment(j.created_at))
+            (j.id, j.kind, j.target, _state(db, j), f"{j.done:,}/{j.total:,}", j.failed, moment(j.created_at))
             for j in found
         ]
         show.rows(show.answer(), ("job", "kind", "target", "state", "done", "failed", "started"), rows)

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from evertape.cli import show
+from evertape.cli.numbers import millions, share
 from evertape.cli.options import Day, common, print_json
 from evertape.cli.session import opened
 
@@ -69,4 +70,4 @@ def _unit(unit: str) -> str:
 def _shown(unit: str, value: float | None) -> str:
     if value is None:
         return ""
-    return f"{value / 1e6:,.0f}" if unit == "currency" else f"{value:,.2f}"
+    return millions(value) if unit == "currency" else share(value)

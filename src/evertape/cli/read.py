@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from evertape.cli import show
+from evertape.cli.numbers import millions, share
 from evertape.cli.options import Day, common, print_json
 from evertape.cli.session import opened
 
@@ -109,9 +110,8 @@ def _number(name: str, value: object, derived: str) -> str:
         return ""
     mark = "*" if name in derived.split() else ""
     if name.startswith("eps") or name.endswith("per_share"):
-        return f"{value:,.2f}{mark}"
-    millions = value / 1e6
-    return f"{millions:,.0f}{mark}" if abs(millions) >= 100 or millions == 0 else f"{millions:,.2f}{mark}"
+        return share(value) + mark
+    return millions(value) + mark
 
 
 @click.command()

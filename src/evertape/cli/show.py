@@ -85,16 +85,16 @@ def plan(console: Console, plan: Plan) -> None:
         return
     cost = plan.cost
     console.print(
-        f"[bold]plan[/bold] {plan.digest}: {cost.requests} requests, about {megabytes(cost.bytes)}, "
+        f"[bold]plan[/bold] {plan.digest}: {cost.requests:,} requests, about {megabytes(cost.bytes)}, "
         f"about {duration(cost.seconds)}"
     )
     for step in plan.steps:
-        console.print(f"  {step.feed}: {len(step.calls)} calls; {escape(step.reason)}")
+        console.print(f"  {step.feed}: {len(step.calls):,} calls; {escape(step.reason)}")
     for other in plan.fallbacks:
         worst = other.worst
         console.print(
             f"  what it leaves of {other.dataset} goes to {', '.join(other.feeds)}: at worst "
-            f"{worst.requests} requests, about {duration(worst.seconds)}"
+            f"{worst.requests:,} requests, about {duration(worst.seconds)}"
         )
 
 
@@ -102,35 +102,35 @@ def job(console: Console, report: JobReport) -> None:
     """What a job did."""
     finished = moment(report.finished_at)
     console.print(
-        f"[bold]{report.state}[/bold]: {report.processed} processed, {report.right} right, "
-        f"{report.failed} failed, {report.rows} rows, {report.requests} requests, {megabytes(report.bytes)}, "
-        f"{duration(report.seconds)}, finished {finished}"
+        f"[bold]{report.state}[/bold]: {report.processed:,} processed, {report.right:,} right, "
+        f"{report.failed:,} failed, {report.rows:,} rows, {report.requests:,} requests, "
+        f"{megabytes(report.bytes)}, {duration(report.seconds)}, finished {finished}"
     )
     if report.nothing:
-        console.print(f"  {report.nothing} had nothing; that is known now")
+        console.print(f"  {report.nothing:,} had nothing; that is known now")
     if report.pending:
-        console.print(f"  {report.pending} pending: they are looked at again later")
+        console.print(f"  {report.pending:,} pending: they are looked at again later")
     for note in report.notes[:NOTES_SHOWN]:
         console.print(f"  note: {escape(note)}")
     if len(report.notes) > NOTES_SHOWN:
-        console.print(f"  and {len(report.notes) - NOTES_SHOWN} more notes, in --json and in the log")
+        console.print(f"  and {len(report.notes) - NOTES_SHOWN:,} more notes, in --json and in the log")
     if report.failed_by_kind:
         console.print(
             "  failed by kind: "
-            + ", ".join(f"{kind} {n}" for kind, n in sorted(report.failed_by_kind.items()))
+            + ", ".join(f"{kind} {n:,}" for kind, n in sorted(report.failed_by_kind.items()))
         )
     for failure in report.failures[:FAILURES_SHOWN]:
         console.print(f"  {escape(failure.label)}: {failure.kind}: {escape(failure.message)}")
     if len(report.failures) > FAILURES_SHOWN:
         console.print(
-            f"  and {len(report.failures) - FAILURES_SHOWN} more: evertape jobs show {report.job_id}"
+            f"  and {len(report.failures) - FAILURES_SHOWN:,} more: evertape jobs show {report.job_id}"
         )
     if report.failed:
         console.print(f"  again, failed ones only: evertape jobs retry {report.job_id}")
     if report.state in ("running", "paused"):
         console.print(f"  it goes on in its own process; watch it with: evertape jobs show {report.job_id}")
     elif report.remaining:
-        console.print(f"  {report.remaining} remain; go on with: evertape jobs resume {report.job_id}")
+        console.print(f"  {report.remaining:,} remain; go on with: evertape jobs resume {report.job_id}")
 
 
 def rows(

@@ -46,7 +46,7 @@ def watch(db: Database, as_json: bool) -> int:
                 break
             time.sleep(EVERY)
     ended = db.store.job(job.id) or job
-    console.print(f"job {job.id} ended: {ended.done} done, {ended.failed} failed, {ended.state.value}")
+    console.print(f"job {job.id} ended: {ended.done:,} done, {ended.failed:,} failed, {ended.state.value}")
     return 0
 
 
@@ -74,7 +74,7 @@ def _line(db: Database, job: Job) -> Text:
     rate = settled / max(seconds, 0.001)
     left = duration(waiting / rate) if settled else "?"
     return Text(
-        f"{job.kind} {job.target}: {settled}/{job.total} done, {counts['failed']} failed, "
+        f"{job.kind} {job.target}: {settled:,}/{job.total:,} done, {counts['failed']:,} failed, "
         f"{rate:.1f}/s, {left} left"
     )
 
