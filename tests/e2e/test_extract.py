@@ -273,6 +273,7 @@ def test_status_watch_shows_the_processes_and_ends_with_the_job(world: World, ma
         with stopped(pid):
             watching = world.begin("status", "--watch")
             told = json.loads(world.run("status", "--watch", "--json").stdout)
+            (listed,) = world.json("jobs", "list")
             until(lambda: has_open(watching.pid, "evertape.db"))
         assert child.wait(timeout=60) == 0
         out, err = watching.communicate(timeout=30)
@@ -282,6 +283,8 @@ def test_status_watch_shows_the_processes_and_ends_with_the_job(world: World, ma
     (slow,) = (worker for worker in told["workers"] if worker["pid"] == pid)
     assert {"done", "failed", "current", "busy", "disk", "queue", "since"} <= set(slow)
     assert sum(told["items"].values()) == 60
+    assert (listed["state"], listed["total"]) == ("running", 60)
+    assert 60 > listed["done"] >= told["items"]["done"]
     assert told["items"]["done"] >= sum(worker["done"] for worker in told["workers"]) > 0
     after = world.run("status", "--watch")
     assert (after.returncode, after.stdout) == (0, "")
@@ -315,6 +318,8 @@ def test_processes_whose_parent_is_killed_end_by_themselves(world: World, many: 
         assert until(lambda: gone(pids))
     states = dict(world.sql("SELECT state, COUNT(*) FROM sync_items GROUP BY state"))
     assert states.get("leased", 0) > 0
+    (job,) = world.json("jobs", "list")
+    assert (job["state"], job["done"], job["total"]) == ("interrupted", states["done"], 60)
     assert world.json("jobs", "resume")["job"]["right"] == 60
     assert [worker for worker in items(world, "state") if worker != ("done",)] == []
 
