@@ -159,6 +159,8 @@ def test_whatever_is_damaged_is_named_and_the_sound_ones_are_right(world: World,
     for cik, (kind, words) in failing.items():
         assert said[f"{cik:010d}"][0] == kind
         assert words in said[f"{cik:010d}"][1], (cik, said[f"{cik:010d}"])
+        assert f"CIK{cik:010d}.json in {path}" in said[f"{cik:010d}"][1]
+        assert "https:" not in said[f"{cik:010d}"][1]
     reasons = {entry["name"]: entry["reason"] for entry in told["rejected"]}
     assert reasons == rejected
     assert told["job"]["right"] == len(sound)
