@@ -99,7 +99,9 @@ def test_the_ending_of_the_file_says_the_format_and_json_tells_what_was_written(
 
 def test_what_needs_a_file_says_so_and_reads_nothing(world: World) -> None:
     refused(world.run("export", "facts", "--format", "xlsx"), "--out FILE.xlsx")
-    refused(world.run("export", "facts", "--format", "parquet"), "--out FILE.parquet")
+    refused(
+        world.run("export", "facts", "--format", "parquet"), "not written to stdout", "--out FILE.parquet"
+    )
     refused(world.run("export", "facts", "--json"), "--out", "jsonl")
     refused(world.run("export", "facts"), "evertape refresh financials")
     assert not world.home.exists()
