@@ -338,11 +338,16 @@ def test_a_killed_process_costs_the_company_it_was_at_and_retry_reads_that_alone
     assert (failure["label"], failure["kind"]) == ("0000000130", "worker")
     assert failure["message"] == "the process that read 0000000130 ended by signal 9"
     assert told["job"]["right"] == 59
-    again = world.json("jobs", "retry", told["job"]["job_id"])
+    done = world.run("jobs", "retry", "--json")
+    assert done.stderr.startswith(f"again 1 failed item of job {told['job']['job_id']}: extract extract")
+    again = json.loads(done.stdout)
     assert (again["job"]["processed"], again["job"]["right"], again["job"]["requests"]) == (1, 1, 0)
     assert items(world, "label") == [("0000000130",)]
     (parent,) = world.sql("SELECT parent FROM sync_jobs ORDER BY id DESC LIMIT 1")
     assert parent == (told["job"]["job_id"],)
+    done = world.run("jobs", "retry")
+    assert done.returncode == 2
+    assert "no job has failed items that were not tried again" in done.stderr
 
 
 @pytest.mark.parametrize(("wish", "state"), [("pause", "paused"), ("cancel", "cancelled")])

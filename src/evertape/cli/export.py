@@ -30,7 +30,7 @@ _SUFFIXES = {f".{name}": name for name in FORMATS}
 @click.option("--period", type=click.Choice(["quarter", "annual", "ttm"]), help="All where nothing is said.")
 @click.option(
     "--dimension",
-    type=click.Choice(["ARQ", "ARY", "ART", "MRQ", "MRY", "MRT"]),
+    type=click.Choice(["ARQ", "ARY", "ART", "MRQ", "MRY", "MRT"], case_sensitive=False),
     help="AR as first reported, MR as most recently reported; Quarter, Year, Twelve months.",
 )
 @click.option("--force", is_flag=True, help="Replace the file if it is there.")

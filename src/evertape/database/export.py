@@ -52,7 +52,7 @@ class Request:
 
     Attributes:
         since, until: by report date, else by filing date, else by the table's own day; both included.
-        dimension: one of `DIMENSIONS`, of statements.
+        dimension: one of `DIMENSIONS`, of statements; in any case.
     """
 
     table: str
@@ -126,9 +126,9 @@ def _period(table: Table, asked: Request) -> tuple[str | None, Reading]:
         raise UserError("--dimension says which period is meant; leave out --period")
     if asked.dimension is None:
         return asked.period, "latest"
-    if asked.dimension not in DIMENSIONS:
+    if asked.dimension.upper() not in DIMENSIONS:
         raise UserError(f"{asked.dimension} is no dimension; choose one of {', '.join(DIMENSIONS)}")
-    return DIMENSIONS[asked.dimension]
+    return DIMENSIONS[asked.dimension.upper()]
 
 
 def _day(table: Table, asked: Request) -> str | None:
