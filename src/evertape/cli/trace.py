@@ -49,15 +49,13 @@ def explain(
             f"known from {one.known_from}",
             markup=False,
         )
-        console.print(f"  = {one.formula}", markup=False, soft_wrap=True)
+        show.pairs(console, [("  =", one.formula)])
         for o in one.operands:
             sign = "-" if o.sign < 0 else "+"
             period = f"{o.start} to {o.end}" if o.start else f"at {o.end}"
-            console.print(
-                f"  {sign} {exact(o.value)} {o.unit} {o.tag}, {period}", markup=False, soft_wrap=True
-            )
-            console.print(f"    {o.form} filed {o.filed}, {o.accession}", markup=False)
-            console.print(f"    {o.address}", markup=False, soft_wrap=True)
+            show.pairs(console, [(f"  {sign}", f"{exact(o.value)} {o.unit} {o.tag}, {period}")])
+            show.pairs(console, [("   ", f"{o.form} filed {o.filed}, {o.accession}")])
+            console.print(f"     {o.address}", markup=False, soft_wrap=True)
 
 
 @click.command()
