@@ -126,15 +126,19 @@ class JobsConformance(StoreSuite):
             with pytest.raises(StoreError, match="no job none"):
                 act()
 
-    def test_an_ended_job_has_its_counts(self, store: Store) -> None:
+    def test_a_job_has_its_counts_while_it_runs_and_when_it_has_ended(self, store: Store) -> None:
         mine = job()
         outcomes = (ItemState.DONE, ItemState.NOTHING, ItemState.FAILED)
         items = [replace(item, state=state) for item, state in zip(items_of(mine.id), outcomes, strict=True)]
-        store.create_job(mine, items, nobody)
+        store.create_job(mine, items_of(mine.id), nobody)
+        store.set_items(items[:1])
+        assert [(j.done, j.failed) for j in store.jobs()] == [(1, 0)]
+        store.set_items(items[1:])
         store.set_job_state(mine.id, JobState.PAUSED, AT, "resting")
         paused = store.job(mine.id)
         assert paused is not None
-        assert (paused.state, paused.finished_at, paused.done) == (JobState.PAUSED, None, 0)
+        assert (paused.state, paused.finished_at) == (JobState.PAUSED, None)
+        assert (paused.done, paused.failed) == (2, 1)
         store.set_job_state(mine.id, JobState.FAILED, AT)
         ended = store.job(mine.id)
         assert ended is not None

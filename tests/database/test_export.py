@@ -291,8 +291,20 @@ def test_a_disk_without_room_is_one_sentence_and_leaves_nothing(
 @pytest.mark.parametrize("form", FORMATS)
 def test_a_folder_that_is_not_there_is_one_sentence(held: Database, tmp_path: Path, form: str) -> None:
     told = exporting.stream(held, exporting.Request(table="facts"))
-    with pytest.raises(UserError, match="nowhere/out cannot be written: No such file or directory"):
+    with pytest.raises(UserError, match="nowhere does not exist; make that folder first"):
         exporting.to_file(told, tmp_path / "nowhere" / "out", form)
+
+
+@pytest.mark.parametrize("place", [".", "home/evertape.db/out"])
+def test_a_place_where_no_file_can_be_is_one_sentence(
+    held: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    told = exporting.stream(held, exporting.Request(table="facts"))
+    with pytest.raises(
+        UserError, match=r"is a folder; name a file|evertape\.db is no folder; make that folder"
+    ):
+        exporting.to_file(told, Path(place), "csv")
 
 
 def test_a_sheet_is_not_filled_beyond_its_end(db: Database, tmp_path: Path) -> None:

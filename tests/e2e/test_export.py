@@ -53,6 +53,7 @@ def test_most_recent_is_what_is_stored_and_as_first_reported_is_what_was_said_th
     assert [(r["report_date"], r["eps_diluted"]) for r in latest] == [
         (day, "" if eps is None else str(eps)) for day, eps, period in told if period == "quarter"
     ]
+    assert rows_of(apple.run(*export, "arq")) == first
     assert list(first[0]) == list(latest[0])
     assert [r["report_date"] for r in first] == [r["report_date"] for r in latest]
     # 10-Q for the quarter, before the split of seven for one; the report for 2015 counts after it.
@@ -99,7 +100,9 @@ def test_the_ending_of_the_file_says_the_format_and_json_tells_what_was_written(
 
 def test_what_needs_a_file_says_so_and_reads_nothing(world: World) -> None:
     refused(world.run("export", "facts", "--format", "xlsx"), "--out FILE.xlsx")
-    refused(world.run("export", "facts", "--format", "parquet"), "--out FILE.parquet")
+    refused(
+        world.run("export", "facts", "--format", "parquet"), "not written to stdout", "--out FILE.parquet"
+    )
     refused(world.run("export", "facts", "--json"), "--out", "jsonl")
     refused(world.run("export", "facts"), "evertape refresh financials")
     assert not world.home.exists()

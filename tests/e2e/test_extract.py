@@ -159,6 +159,8 @@ def test_whatever_is_damaged_is_named_and_the_sound_ones_are_right(world: World,
     for cik, (kind, words) in failing.items():
         assert said[f"{cik:010d}"][0] == kind
         assert words in said[f"{cik:010d}"][1], (cik, said[f"{cik:010d}"])
+        assert f"CIK{cik:010d}.json in {path}" in said[f"{cik:010d}"][1]
+        assert "https:" not in said[f"{cik:010d}"][1]
     reasons = {entry["name"]: entry["reason"] for entry in told["rejected"]}
     assert reasons == rejected
     assert told["job"]["right"] == len(sound)
@@ -273,6 +275,7 @@ def test_status_watch_shows_the_processes_and_ends_with_the_job(world: World, ma
         with stopped(pid):
             watching = world.begin("status", "--watch")
             told = json.loads(world.run("status", "--watch", "--json").stdout)
+            (listed,) = world.json("jobs", "list")
             until(lambda: has_open(watching.pid, "evertape.db"))
         assert child.wait(timeout=60) == 0
         out, err = watching.communicate(timeout=30)
@@ -282,6 +285,8 @@ def test_status_watch_shows_the_processes_and_ends_with_the_job(world: World, ma
     (slow,) = (worker for worker in told["workers"] if worker["pid"] == pid)
     assert {"done", "failed", "current", "busy", "disk", "queue", "since"} <= set(slow)
     assert sum(told["items"].values()) == 60
+    assert (listed["state"], listed["total"]) == ("running", 60)
+    assert 60 > listed["done"] >= told["items"]["done"]
     assert told["items"]["done"] >= sum(worker["done"] for worker in told["workers"]) > 0
     after = world.run("status", "--watch")
     assert (after.returncode, after.stdout) == (0, "")
@@ -315,6 +320,8 @@ def test_processes_whose_parent_is_killed_end_by_themselves(world: World, many: 
         assert until(lambda: gone(pids))
     states = dict(world.sql("SELECT state, COUNT(*) FROM sync_items GROUP BY state"))
     assert states.get("leased", 0) > 0
+    (job,) = world.json("jobs", "list")
+    assert (job["state"], job["done"], job["total"]) == ("interrupted", states["done"], 60)
     assert world.json("jobs", "resume")["job"]["right"] == 60
     assert [worker for worker in items(world, "state") if worker != ("done",)] == []
 
@@ -331,11 +338,16 @@ def test_a_killed_process_costs_the_company_it_was_at_and_retry_reads_that_alone
     assert (failure["label"], failure["kind"]) == ("0000000130", "worker")
     assert failure["message"] == "the process that read 0000000130 ended by signal 9"
     assert told["job"]["right"] == 59
-    again = world.json("jobs", "retry", told["job"]["job_id"])
+    done = world.run("jobs", "retry", "--json")
+    assert done.stderr.startswith(f"again 1 failed item of job {told['job']['job_id']}: extract extract")
+    again = json.loads(done.stdout)
     assert (again["job"]["processed"], again["job"]["right"], again["job"]["requests"]) == (1, 1, 0)
     assert items(world, "label") == [("0000000130",)]
     (parent,) = world.sql("SELECT parent FROM sync_jobs ORDER BY id DESC LIMIT 1")
     assert parent == (told["job"]["job_id"],)
+    done = world.run("jobs", "retry")
+    assert done.returncode == 2
+    assert "no job has failed items that were not tried again" in done.stderr
 
 
 @pytest.mark.parametrize(("wish", "state"), [("pause", "paused"), ("cancel", "cancelled")])

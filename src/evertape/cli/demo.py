@@ -71,7 +71,7 @@ def _walk(db: Database) -> int:
     again = db.status(chosen=Selection(scope="all"))
     console.print(
         f"now {again.report.current} of {again.report.total} current, "
-        + ", ".join(f"{n} {table}" for table, n in again.report.rows.items())
+        + ", ".join(f"{n:,} {table}" for table, n in again.report.rows.items())
     )
     label = _liveliest(db)
     console.print(f"\n$ evertape statements {label} --period quarter")

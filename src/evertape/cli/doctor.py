@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import click
+from rich.text import Text
 
 from evertape import __version__
 from evertape.cli import show
@@ -45,9 +46,8 @@ def doctor(as_json: bool, log_level: str) -> int:
     else:
         console = show.answer()
         for finding in found:
-            mark = "[green]ok[/green]  " if finding.ok else "[red]mend[/red]"
-            console.print(f"{mark} {finding.what}: ", end="")
-            console.print(finding.seen, markup=False)
+            mark = ("ok  ", "green") if finding.ok else ("mend", "red")
+            console.print(Text.assemble(mark, f" {finding.what}: {finding.seen}"))
             if finding.advice:
                 console.print(f"       {finding.advice}", markup=False)
     return 0 if all(finding.ok for finding in found) else 2

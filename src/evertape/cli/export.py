@@ -30,7 +30,7 @@ _SUFFIXES = {f".{name}": name for name in FORMATS}
 @click.option("--period", type=click.Choice(["quarter", "annual", "ttm"]), help="All where nothing is said.")
 @click.option(
     "--dimension",
-    type=click.Choice(["ARQ", "ARY", "ART", "MRQ", "MRY", "MRT"]),
+    type=click.Choice(["ARQ", "ARY", "ART", "MRQ", "MRY", "MRT"], case_sensitive=False),
     help="AR as first reported, MR as most recently reported; Quarter, Year, Twelve months.",
 )
 @click.option("--force", is_flag=True, help="Replace the file if it is there.")
@@ -48,7 +48,7 @@ def export(
     form = form or _SUFFIXES.get(out.suffix.lower() if out else "", "csv")
     force = chosen.pop("force")
     if out is None and form not in exporting.TO_STDOUT:
-        raise UserError(f"{form} cannot go to the terminal; add --out FILE.{form}")
+        raise UserError(f"{form} is not written to stdout; add --out FILE.{form}, or take csv or jsonl")
     if out is None and as_json:
         raise UserError("--json tells of a file; add --out, or take --format jsonl for the rows themselves")
     with opened(read_only=True) as db:

@@ -98,7 +98,7 @@ def _tell(console: Console, prepared: Prepared, labels: Mapping[str, str]) -> No
     plan = prepared.plan
     count = len(prepared.chosen.members)
     console.print(
-        f"[bold]extract[/bold] {plan.digest}: {count} companies, {megabytes(plan.cost.bytes)}, "
+        f"[bold]extract[/bold] {plan.digest}: {count:,} companies, {megabytes(plan.cost.bytes)}, "
         f"about {plan.cost.seconds:.0f} s, no request"
     )
     chosen = prepared.chosen
@@ -109,16 +109,16 @@ def _tell(console: Console, prepared: Prepared, labels: Mapping[str, str]) -> No
     ):
         if keys:
             console.print(
-                f"  {len(keys)} {what}: {_some([labels.get(key, key) for key in keys])}", markup=False
+                f"  {len(keys):,} {what}: {_some([labels.get(key, key) for key in keys])}", markup=False
             )
     for entry in prepared.rejected[:NAMED]:
         console.print(f"  {entry.name} is not read: {entry.reason}", markup=False)
     if len(prepared.rejected) > NAMED:
-        console.print(f"  and {len(prepared.rejected) - NAMED} more files are not read; see --json")
+        console.print(f"  and {len(prepared.rejected) - NAMED:,} more files are not read; see --json")
 
 
 def _some(names: list[str]) -> str:
-    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    more = f" and {len(names) - NAMED:,} more" if len(names) > NAMED else ""
     return ", ".join(names[:NAMED]) + more
 
 

@@ -49,7 +49,7 @@ def list_(limit: int, as_json: bool, log_level: str) -> None:
             print_json([_told(db, job) for job in found])
             return
         rows = [
-            (j.id, j.kind, j.target, _state(db, j), f"{j.done}/{j.total}", j.failed, moment(j.created_at))
+            (j.id, j.kind, j.target, _state(db, j), f"{j.done:,}/{j.total:,}", j.failed, moment(j.created_at))
             for j in found
         ]
         show.rows(show.answer(), ("job", "kind", "target", "state", "done", "failed", "started"), rows)
@@ -106,13 +106,25 @@ def resume(job_id: str | None, workers: int, as_json: bool, log_level: str) -> i
 
 
 @jobs.command()
-@click.argument("job_id", metavar="JOB")
+@click.argument("job_id", metavar="[JOB]", required=False)
 @workers
 @click.option("--same-source", is_flag=True, help="Begin with the source that was asked first before.")
 @common
-def retry(job_id: str, workers: int, same_source: bool, as_json: bool, log_level: str) -> int:
-    """Run a job's failed items again, as a new job; where there are several sources, through the next."""
+def retry(job_id: str | None, workers: int, same_source: bool, as_json: bool, log_level: str) -> int:
+    """Run a job's failed items again, as a new job; where there are several sources, through the next.
+
+    The latest job with failed items that were not tried again, where none is named.
+    """
+    from evertape.database.work import unmended
+
     with opened(log_level=log_level) as db:
+        if job_id is None:
+            job = unmended(db.store.jobs(200))
+            job_id = job.id
+            items = "item" if job.failed == 1 else "items"
+            click.echo(
+                f"again {job.failed:,} failed {items} of job {job.id}: {job.kind} {job.target}", err=True
+            )
         with shown(db, show.talk(), quiet=as_json):
             done = run(db, db.workshop.retry(job_id, workers, same_source=same_source))
         return report_job(done, as_json)

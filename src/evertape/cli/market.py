@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from evertape.cli import show
+from evertape.cli.numbers import short
 from evertape.cli.options import Day, Range, Symbols, common, print_json
 from evertape.cli.session import opened
 
@@ -76,10 +77,10 @@ def options(symbol: str, limit: int | None, as_json: bool, log_level: str, **cho
     body = [tuple(_number(row[name]) for name in _SHOWN) for row in told[: limit or 40]]
     first = told[0]
     computed = any(row["greeks_computed"] for row in told)
-    title = f"{first['symbol']} at {first['stock_price']}, {first['taken_at']}, {first['source']}"
+    title = f"{first['symbol']} at {_number(first['stock_price'])}, {first['taken_at']}, {first['source']}"
     show.rows(show.answer(), _SHOWN, body, title + ("; some greeks computed" if computed else ""))
     return 0
 
 
 def _number(value: object) -> object:
-    return f"{value:.4f}".rstrip("0").rstrip(".") if isinstance(value, float) else value
+    return short(value) if isinstance(value, float) else value

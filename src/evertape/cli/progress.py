@@ -76,7 +76,7 @@ class Progress:
         flying = ", ".join(list(self.flying.values())[:6])
         more = f" +{len(self.flying) - 6}" if len(self.flying) > 6 else ""
         text = (
-            f"{settled}/{self.total} done, {self.failed} failed, {rate:.1f}/s, {left} left, "
+            f"{settled:,}/{self.total:,} done, {self.failed:,} failed, {rate:.1f}/s, {left} left, "
             f"{megabytes(self.fetched)}; in flight: {flying}{more}{self.arriving}"
         )
         return f"{text}\n{self.trouble}" if self.trouble else text

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from evertape.cli import show
+from evertape.cli.numbers import millions, share
 from evertape.cli.options import Day, common, print_json
 from evertape.cli.session import opened
 
@@ -59,7 +60,7 @@ def table(rows: Sequence[dict[str, Any]], title: str) -> None:
     ]
     body.append(["known from", "", *(row["known_from"] for row in rows)])
     body.append(["accession", "", *(row["accession_number"] for row in rows)])
-    show.rows(show.answer(), heads, body, f"{title}, money in millions of {rows[0]['currency']}")
+    show.rows(show.answer(), heads, body, f"{title}, money in millions of {rows[0]['currency']}", keys=2)
 
 
 def _unit(unit: str) -> str:
@@ -69,4 +70,4 @@ def _unit(unit: str) -> str:
 def _shown(unit: str, value: float | None) -> str:
     if value is None:
         return ""
-    return f"{value / 1e6:,.0f}" if unit == "currency" else f"{value:,.2f}"
+    return millions(value) if unit == "currency" else share(value)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from evertape.cli import show
+from evertape.cli.numbers import millions, share
 from evertape.cli.options import Day, common, print_json
 from evertape.cli.session import opened
 
@@ -101,8 +102,7 @@ def table(names: tuple[str, ...], rows: list[tuple[object, ...]], label: str, ci
     body.append(["filed", *(str(row[at["filed_date"]]) for row in rows)])
     body.append(["accession", *(str(row[at["accession_number"]]) for row in rows)])
     title = f"{label} (CIK {cik}), millions of {currency} and millions of shares; * computed"
-    for line in show.figures(title, heads, body):
-        click.echo(line)
+    show.rows(show.answer(), heads, body, title, keys=1)
 
 
 def _number(name: str, value: object, derived: str) -> str:
@@ -110,9 +110,8 @@ def _number(name: str, value: object, derived: str) -> str:
         return ""
     mark = "*" if name in derived.split() else ""
     if name.startswith("eps") or name.endswith("per_share"):
-        return f"{value:,.2f}{mark}"
-    millions = value / 1e6
-    return f"{millions:,.0f}{mark}" if abs(millions) >= 100 or millions == 0 else f"{millions:,.2f}{mark}"
+        return share(value) + mark
+    return millions(value) + mark
 
 
 @click.command()

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
+from rich.text import Text
 
+from evertape.cli.columns import Line, lines
 from evertape.cli.options import duration, megabytes, moment
 
 if TYPE_CHECKING:
@@ -21,12 +23,18 @@ FAILURES_SHOWN = 20
 
 def talk() -> Console:
     """The console for talk: stderr."""
-    return Console(stderr=True, highlight=False)
+    return _console(stderr=True)
 
 
 def answer() -> Console:
     """The console for answers: stdout."""
-    return Console(highlight=False)
+    return _console(stderr=False)
+
+
+def _console(*, stderr: bool) -> Console:
+    console = Console(stderr=stderr, highlight=False)
+    console.soft_wrap = not console.is_terminal
+    return console
 
 
 def check(console: Console, report: CheckReport) -> None:
@@ -37,37 +45,37 @@ def check(console: Console, report: CheckReport) -> None:
     )
     for part in report.parts:
         console.print(f"[bold]{escape(part.target)}[/bold]")
-        console.print(_counts(part))
-    counts = Table.grid(padding=(0, 2)) if report.parts else _counts(report)
+        pairs(console, _counts(part))
+    counts = [] if report.parts else _counts(report)
     for source in report.sources:
         note = f": {source.note}" if source.note else ""
-        counts.add_row("source", escape(f"{source.name} {source.state}{note}"))
+        counts.append(("source", f"{source.name} {source.state}{note}"))
     if report.requests:
-        counts.add_row("this check", f"{report.requests} requests, {megabytes(report.bytes)}")
-    console.print(counts)
+        counts.append(("this check", f"{report.requests:,} requests, {megabytes(report.bytes)}"))
+    pairs(console, counts)
 
 
-def _counts(report: CheckReport) -> Table:
+def _counts(report: CheckReport) -> list[tuple[str, str]]:
     """How many are current, and what of the others is the most stale."""
-    counts = Table.grid(padding=(0, 2))
-    counts.add_row("companies" if report.missed == "filings" else "listings", str(report.total))
-    dormant = f"  ({report.dormant} of them dormant)" if report.dormant else ""
-    counts.add_row("current", f"{report.current}{dormant}")
-    very = f"  ({report.very_stale} of them for long)" if report.very_stale else ""
-    counts.add_row("stale", f"{report.stale}{very}")
-    counts.add_row("missing", str(report.missing))
-    counts.add_row(
-        "pending", f"{report.pending}{'  (filed, facts not published yet)' if report.pending else ''}"
-    )
-    counts.add_row("unknown", str(report.unknown))
-    counts.add_row("fresh", "-" if report.freshness is None else f"{report.freshness} %")
-    counts.add_row("rows held", ", ".join(f"{n} {name}" for name, n in report.rows.items()))
-    counts.add_row("last update", moment(report.last_update))
+    dormant = f"  ({report.dormant:,} of them dormant)" if report.dormant else ""
+    very = f"  ({report.very_stale:,} of them for long)" if report.very_stale else ""
+    pending = "  (filed, facts not published yet)" if report.pending else ""
+    counts = [
+        ("companies" if report.missed == "filings" else "listings", f"{report.total:,}"),
+        ("current", f"{report.current:,}{dormant}"),
+        ("stale", f"{report.stale:,}{very}"),
+        ("missing", f"{report.missing:,}"),
+        ("pending", f"{report.pending:,}{pending}"),
+        ("unknown", f"{report.unknown:,}"),
+        ("fresh", "-" if report.freshness is None else f"{report.freshness} %"),
+        ("rows held", ", ".join(f"{n:,} {name}" for name, n in report.rows.items())),
+        ("last update", moment(report.last_update)),
+    ]
     for stale in report.most_stale:
         lacks = f"{stale.missing} {report.missed} missing, the oldest for {stale.days} days"
-        counts.add_row("most stale", f"{escape(stale.label)}: {lacks}")
+        counts.append(("most stale", f"{stale.label}: {lacks}"))
     if report.more_stale:
-        counts.add_row("", f"and {report.more_stale} more")
+        counts.append(("", f"and {report.more_stale:,} more"))
     return counts
 
 
@@ -77,16 +85,16 @@ def plan(console: Console, plan: Plan) -> None:
         return
     cost = plan.cost
     console.print(
-        f"[bold]plan[/bold] {plan.digest}: {cost.requests} requests, about {megabytes(cost.bytes)}, "
+        f"[bold]plan[/bold] {plan.digest}: {cost.requests:,} requests, about {megabytes(cost.bytes)}, "
         f"about {duration(cost.seconds)}"
     )
     for step in plan.steps:
-        console.print(f"  {step.feed}: {len(step.calls)} calls; {escape(step.reason)}")
+        console.print(f"  {step.feed}: {len(step.calls):,} calls; {escape(step.reason)}")
     for other in plan.fallbacks:
         worst = other.worst
         console.print(
             f"  what it leaves of {other.dataset} goes to {', '.join(other.feeds)}: at worst "
-            f"{worst.requests} requests, about {duration(worst.seconds)}"
+            f"{worst.requests:,} requests, about {duration(worst.seconds)}"
         )
 
 
@@ -94,58 +102,75 @@ def job(console: Console, report: JobReport) -> None:
     """What a job did."""
     finished = moment(report.finished_at)
     console.print(
-        f"[bold]{report.state}[/bold]: {report.processed} processed, {report.right} right, "
-        f"{report.failed} failed, {report.rows} rows, {report.requests} requests, {megabytes(report.bytes)}, "
-        f"{duration(report.seconds)}, finished {finished}"
+        f"[bold]{report.state}[/bold]: {report.processed:,} processed, {report.right:,} right, "
+        f"{report.failed:,} failed, {report.rows:,} rows, {report.requests:,} requests, "
+        f"{megabytes(report.bytes)}, {duration(report.seconds)}, finished {finished}"
     )
     if report.nothing:
-        console.print(f"  {report.nothing} had nothing; that is known now")
+        console.print(f"  {report.nothing:,} had nothing; that is known now")
     if report.pending:
-        console.print(f"  {report.pending} pending: they are looked at again later")
+        console.print(f"  {report.pending:,} pending: they are looked at again later")
     for note in report.notes[:NOTES_SHOWN]:
         console.print(f"  note: {escape(note)}")
     if len(report.notes) > NOTES_SHOWN:
-        console.print(f"  and {len(report.notes) - NOTES_SHOWN} more notes, in --json and in the log")
+        console.print(f"  and {len(report.notes) - NOTES_SHOWN:,} more notes, in --json and in the log")
     if report.failed_by_kind:
         console.print(
             "  failed by kind: "
-            + ", ".join(f"{kind} {n}" for kind, n in sorted(report.failed_by_kind.items()))
+            + ", ".join(f"{kind} {n:,}" for kind, n in sorted(report.failed_by_kind.items()))
         )
     for failure in report.failures[:FAILURES_SHOWN]:
         console.print(f"  {escape(failure.label)}: {failure.kind}: {escape(failure.message)}")
     if len(report.failures) > FAILURES_SHOWN:
         console.print(
-            f"  and {len(report.failures) - FAILURES_SHOWN} more: evertape jobs show {report.job_id}"
+            f"  and {len(report.failures) - FAILURES_SHOWN:,} more: evertape jobs show {report.job_id}"
         )
     if report.failed:
         console.print(f"  again, failed ones only: evertape jobs retry {report.job_id}")
     if report.state in ("running", "paused"):
         console.print(f"  it goes on in its own process; watch it with: evertape jobs show {report.job_id}")
     elif report.remaining:
-        console.print(f"  {report.remaining} remain; go on with: evertape jobs resume {report.job_id}")
+        console.print(f"  {report.remaining:,} remain; go on with: evertape jobs resume {report.job_id}")
 
 
-def rows(console: Console, names: Sequence[str], values: Sequence[Sequence[object]], title: str = "") -> None:
-    """A plain table."""
-    table = Table(title=title or None, title_justify="left", box=None, pad_edge=False, header_style="bold")
-    for position, name in enumerate(names):
-        table.add_column(name, overflow="fold", no_wrap=position == 0)
-    for row in values:
-        table.add_row(*("" if value is None else escape(str(value)) for value in row))
-    console.print(table)
+def rows(
+    console: Console,
+    names: Sequence[str],
+    values: Sequence[Sequence[object]],
+    title: str = "",
+    keys: int = 0,
+) -> None:
+    """A table; a row is one line unless a terminal is too narrow for it. See `columns.lines`.
+
+    Whole numbers are shown with separators. With `keys`, what does not fit follows as a table of its own
+    with so many first columns again.
+    """
+    if title:
+        console.print(Text(printable(title)))
+    _print(console, lines(names, [list(map(cell, row)) for row in values], room(console), keys))
 
 
-def figures(title: str, heads: Sequence[str], body: Sequence[Sequence[str]]) -> list[str]:
-    """A table of figures as lines: names to the left, the rest to the right; nothing is folded."""
-    table = [heads, *body]
-    widths = [max(len(row[at]) for row in table) for at in range(len(heads))]
-    lines = [
-        "  ".join(
-            [row[0].ljust(widths[0]), *(cell.rjust(w) for cell, w in zip(row[1:], widths[1:], strict=True))]
-        )
-        for row in table
-    ]
-    return [printable(line.rstrip()) for line in (title, *lines)]
+def pairs(console: Console, values: Sequence[tuple[str, str]]) -> None:
+    """What each is, and what is said of it."""
+    _print(console, lines(None, [list(map(cell, row)) for row in values], room(console)))
+
+
+def _print(console: Console, made: Sequence[Line]) -> None:
+    for head, same in groupby(made, lambda line: line.head):
+        text = Text("\n".join(line.text for line in same), style="bold" if head else "")
+        console.print(text, soft_wrap=True)
+
+
+def room(console: Console) -> int | None:
+    """Columns of a terminal; None where it is none: whoever reads a pipe wants a row in one line."""
+    return console.width if console.is_terminal else None
+
+
+def cell(value: object) -> str:
+    """A value as text: whole numbers with separators, nothing for the unknown."""
+    if value is None:
+        return ""
+    return printable(f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value))
 
 
 def printable(text: str) -> str:

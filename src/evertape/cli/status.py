@@ -69,10 +69,10 @@ def _dataset(db: Database, name: str, as_json: bool) -> int:
     console = show.answer()
     console.print(f"{name}: {dataset.doc}")
     show.rows(console, ("table", "rows"), list(counts.items()))
-    console.print("units: " + (", ".join(f"{n} {o}" for o, n in outcomes.items()) or "none"))
+    console.print("units: " + (", ".join(f"{n:,} {o}" for o, n in outcomes.items()) or "none"))
     console.print(f"last update {moment(latest)}")
     if behind:
-        console.print(f"{behind} companies are behind what is held; run: evertape refresh {name}")
+        console.print(f"{behind:,} companies are behind what is held; run: evertape refresh {name}")
     return 0
 
 
@@ -97,7 +97,7 @@ def _company(db: Database, symbol: str, as_json: bool) -> int:
     )
     if held:
         console.print(f"facts checked {moment(held.checked_at)}, source {held.source}, {held.outcome.value}")
-    console.print("rows held: " + ", ".join(f"{n} {table}" for table, n in told.report.rows.items()))
+    console.print("rows held: " + ", ".join(f"{n:,} {table}" for table, n in told.report.rows.items()))
     rows = [(form, filed, accession, "yes" if seen else "no") for form, filed, accession, seen in filings]
     show.rows(console, ("form", "filed", "accession", "facts held"), rows)
     return 0

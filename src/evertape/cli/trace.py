@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from evertape.cli import show
+from evertape.cli.numbers import change, exact, summed
 from evertape.cli.options import Day, common, print_json
 from evertape.cli.session import opened
 
@@ -44,16 +45,17 @@ def explain(
     console = show.answer()
     for one in found:
         console.print(
-            f"{label} {one.column}, {one.period_type} to {one.report_date}: {one.value:,.10g}, "
-            f"known from {one.known_from}"
+            f"{label} {one.column}, {one.period_type} to {one.report_date}: {summed(one.value)}, "
+            f"known from {one.known_from}",
+            markup=False,
         )
-        console.print(f"  = {one.formula}", markup=False)
+        show.pairs(console, [("  =", one.formula)])
         for o in one.operands:
             sign = "-" if o.sign < 0 else "+"
             period = f"{o.start} to {o.end}" if o.start else f"at {o.end}"
-            console.print(f"  {sign} {o.value:,.10g} {o.unit} {o.tag}, {period}", markup=False)
-            console.print(f"    {o.form} filed {o.filed}, {o.accession}", markup=False)
-            console.print(f"    {o.address}", markup=False, soft_wrap=True)
+            show.pairs(console, [(f"  {sign}", f"{exact(o.value)} {o.unit} {o.tag}, {period}")])
+            show.pairs(console, [("   ", f"{o.form} filed {o.filed}, {o.accession}")])
+            console.print(f"     {o.address}", markup=False, soft_wrap=True)
 
 
 @click.command()
@@ -76,11 +78,11 @@ def restatements(symbol: str, limit: int, as_json: bool, log_level: str) -> None
             r.changed_on,
             r.tag.partition(":")[2],
             f"{r.start}..{r.end}" if r.start else r.end,
-            f"{r.was:,.10g}",
-            f"{r.now:,.10g}",
-            f"{r.change:+,.10g}",
+            exact(r.was),
+            exact(r.now),
+            change(r.was, r.now),
             r.changed_by,
         )
         for r in found[:limit]
     ]
-    show.rows(show.answer(), names, rows, f"{label}: {len(found)} facts were changed by a later filing")
+    show.rows(show.answer(), names, rows, f"{label}: {len(found):,} facts were changed by a later filing")

@@ -44,8 +44,8 @@ def verify(symbols: tuple[str, ...] | None, scope: str | None, as_json: bool, lo
 
 def report(console: Console, told: Report) -> None:
     """The report as a person reads it; JSON has all of it."""
-    rows = ", ".join(f"{count} {table}" for table, count in told.rows.items())
-    console.print(f"[bold]quality[/bold] of {len(told.labels)} companies, {moment(told.now)}: {rows}")
+    rows = ", ".join(f"{count:,} {table}" for table, count in told.rows.items())
+    console.print(f"[bold]quality[/bold] of {len(told.labels):,} companies, {moment(told.now)}: {rows}")
     _identities(console, told)
     _least_filled(console, told)
     _findings(console, told)
@@ -103,17 +103,17 @@ def _least_filled(console: Console, told: Report) -> None:
 def _findings(console: Console, told: Report) -> None:
     console.print()
     if not told.findings:
-        console.print(f"no findings; {told.resolved} resolved")
+        console.print(f"no findings; {told.resolved:,} resolved")
         return
     counts = [(c.severity, c.check, c.findings, c.companies) for c in told.counts]
     show.rows(console, ("severity", "check", "findings", "companies"), counts)
-    console.print(f"{len(told.findings)} findings, {told.new} of them new, {told.resolved} resolved")
+    console.print(f"{len(told.findings):,} findings, {told.new:,} of them new, {told.resolved:,} resolved")
     worst = [
-        (told.labels[f"{f.cik:010d}"], f.severity, f.check_name, f.sentence, f.accession_number)
+        (told.labels[f"{f.cik:010d}"], f.severity, f.check_name, f.accession_number, f.sentence)
         for f in told.findings[:WORST]
     ]
     console.print()
-    show.rows(console, ("worst", "severity", "check", "what", "accession"), worst)
+    show.rows(console, ("worst", "severity", "check", "accession", "what"), worst)
     click.echo(
         "all of them: evertape verify --json, or SELECT * FROM quality_findings WHERE resolved_at IS NULL",
         err=True,

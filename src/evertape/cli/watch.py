@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import click
 from rich.console import Group
 from rich.live import Live
-from rich.markup import escape
-from rich.table import Table
+from rich.text import Text
 
 from evertape.cli import show
+from evertape.cli.columns import lines
 from evertape.cli.options import duration, print_json
 from evertape.model.job import ItemState, Job, JobState
 
@@ -38,13 +38,15 @@ def watch(db: Database, as_json: bool) -> int:
     console = show.answer()
     with Live("", console=console, auto_refresh=False) as live:
         while True:
-            live.update(Group(_line(db, job), table(db.store.workers(job.id))), refresh=True)
+            live.update(
+                Group(_line(db, job), table(db.store.workers(job.id), show.room(console))), refresh=True
+            )
             again = db.store.job(job.id)
             if again is None or again.state not in _OPEN or not _lives(again):
                 break
             time.sleep(EVERY)
     ended = db.store.job(job.id) or job
-    console.print(f"job {job.id} ended: {ended.done} done, {ended.failed} failed, {ended.state.value}")
+    console.print(f"job {job.id} ended: {ended.done:,} done, {ended.failed:,} failed, {ended.state.value}")
     return 0
 
 
@@ -64,26 +66,30 @@ def _counts(db: Database, job: Job) -> dict[str, int]:
     return {state.value: counted.get(state.value, 0) for state in ItemState}
 
 
-def _line(db: Database, job: Job) -> str:
+def _line(db: Database, job: Job) -> Text:
     counts = _counts(db, job)
     waiting = counts["due"] + counts["leased"]
     settled = job.total - waiting
     seconds = (db.clock.real_now() - job.created_at).total_seconds()
     rate = settled / max(seconds, 0.001)
     left = duration(waiting / rate) if settled else "?"
-    return escape(
-        f"{job.kind} {job.target}: {settled}/{job.total} done, {counts['failed']} failed, "
+    return Text(
+        f"{job.kind} {job.target}: {settled:,}/{job.total:,} done, {counts['failed']:,} failed, "
         f"{rate:.1f}/s, {left} left"
     )
 
 
-def table(workers: Sequence[WorkerSeen]) -> Table:
+def table(workers: Sequence[WorkerSeen], width: int | None) -> Text:
     """How each process is doing: busy, waiting for the disk, for the database, in percent of its life."""
-    shown = Table(box=None, pad_edge=False, header_style="bold")
-    for name in ("worker", "pid", "done", "failed", "at", "busy %", "disk %", "database %"):
-        shown.add_column(name)
+    names = ("worker", "pid", "done", "failed", "busy %", "disk %", "database %", "at")
+    body = []
     for w in workers:
         shares = [f"{100 * part / max(w.since, 0.001):.0f}" for part in (w.busy, w.disk, w.queue)]
-        counts = [str(number) for number in (w.worker, w.pid, w.done, w.failed)]
-        shown.add_row(*counts, escape(w.current), *shares)
+        body.append(
+            [str(w.worker), str(w.pid), show.cell(w.done), show.cell(w.failed), *shares, show.cell(w.current)]
+        )
+    shown = Text(no_wrap=True, overflow="ignore")
+    for line in lines(names, body, width):
+        shown.append(line.text + "\n", style="bold" if line.head else "")
+    shown.rstrip()
     return shown

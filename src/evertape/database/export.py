@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -51,7 +52,7 @@ class Request:
 
     Attributes:
         since, until: by report date, else by filing date, else by the table's own day; both included.
-        dimension: one of `DIMENSIONS`, of statements.
+        dimension: one of `DIMENSIONS`, of statements; in any case.
     """
 
     table: str
@@ -125,9 +126,9 @@ def _period(table: Table, asked: Request) -> tuple[str | None, Reading]:
         raise UserError("--dimension says which period is meant; leave out --period")
     if asked.dimension is None:
         return asked.period, "latest"
-    if asked.dimension not in DIMENSIONS:
+    if asked.dimension.upper() not in DIMENSIONS:
         raise UserError(f"{asked.dimension} is no dimension; choose one of {', '.join(DIMENSIONS)}")
-    return DIMENSIONS[asked.dimension]
+    return DIMENSIONS[asked.dimension.upper()]
 
 
 def _day(table: Table, asked: Request) -> str | None:
@@ -238,7 +239,7 @@ def to_open_file(told: Stream, file: BinaryIO, form: str) -> int:
         raise
     except OSError as error:
         raise UserError(
-            f"the output cannot be written: {error.strerror or error}; free some space or choose --out"
+            f"the output cannot be written: {error.strerror or error}; {_cure(error)}choose --out"
         ) from error
     return rows
 
@@ -247,16 +248,16 @@ def to_file(told: Stream, target: Path, form: str, *, force: bool = False) -> Ex
     """Write a stream to a temporary name beside the target, and move it there when it is whole.
 
     Raises:
-        UserError: the file is there and `force` is not given, it cannot be written, or a library of an
-            extra is missing.
+        UserError: the file is there and `force` is not given, its folder is not, it cannot be written,
+            or a library of an extra is missing.
     """
-    _refuse_existing(target, force)
-    if form == "xlsx":
-        count = told.count()
-        if count is not None and count > MOST_XLSX_ROWS:
-            raise too_many_for_xlsx(count, MOST_XLSX_ROWS)
-    partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
+    partial = target.parent / f".{target.name}.{os.getpid()}.partial"
     try:
+        _refuse_existing(target, force)
+        if form == "xlsx":
+            count = told.count()
+            if count is not None and count > MOST_XLSX_ROWS:
+                raise too_many_for_xlsx(count, MOST_XLSX_ROWS)
         with partial.open("xb") as file:
             rows = _copy(told, _writer(file, told, form, target))
             file.flush()
@@ -265,12 +266,19 @@ def to_file(told: Stream, target: Path, form: str, *, force: bool = False) -> Ex
         partial.replace(target)
     except OSError as error:
         raise UserError(
-            f"{target} cannot be written: {error.strerror or error}; free some space or choose another --out"
+            f"{target} cannot be written: {error.strerror or error}; {_cure(error)}choose another --out"
         ) from error
     finally:
         with contextlib.suppress(OSError):
             partial.unlink(missing_ok=True)
     return Exported(table=told.table, format=form, path=str(target), rows=rows, size=target.stat().st_size)
+
+
+def _cure(error: OSError) -> str:
+    """What else helps where a file could not be written."""
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return "give yourself the right to write there or "
+    return "free some space or " if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG) else ""
 
 
 def _writer(file: BinaryIO, told: Stream, form: str, target: Path) -> Writer:
@@ -297,6 +305,9 @@ def _refuse_existing(target: Path, force: bool) -> None:
         raise UserError(f"{target} is a folder; name a file in it with --out")
     if target.exists() and not force:
         raise UserError(f"{target} is there already; add --force to replace it, or choose another --out")
+    if not target.parent.is_dir():
+        there = "is no folder" if target.parent.exists() else "does not exist"
+        raise UserError(f"{target.parent} {there}; make that folder first, or choose another --out")
 
 
 __all__ = ["DIMENSIONS", "TO_STDOUT", "Exported", "Request", "Stream", "stream", "to_file", "to_open_file"]

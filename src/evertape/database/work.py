@@ -249,6 +249,27 @@ def living(job: Job) -> bool:
     return (datetime.now(UTC) - job.heartbeat_at).total_seconds() < HEARTBEAT_LOST
 
 
+def unmended(jobs: Iterable[Job]) -> Job:
+    """The first job with failed items that none before it took up.
+
+    Args:
+        jobs: the latest first.
+
+    Raises:
+        UserError: there is none.
+    """
+    later: list[Job] = []
+    for job in jobs:
+        if job.kind != "check" and job.failed and not any(_took_up(other, job) for other in later):
+            return job
+        later.append(job)
+    raise UserError("no job has failed items that were not tried again; see: evertape jobs list")
+
+
+def _took_up(later: Job, job: Job) -> bool:
+    return (later.parent, later.kind, later.target) == (job.id, job.kind, job.target)
+
+
 def _archived(transport: Any, feed: str, source: str) -> Iterable[Call]:
     for kept in transport.urls(feed):
         yield Call(

@@ -25,6 +25,7 @@ class Call:
         conditional: whether validators of an earlier answer may be sent (answers 304).
         awaited: identifiers that the answer should contain (accessions an index has shown).
         label: what people see for it: a symbol, a file's name.
+        place: where people find the answer, if not at its address: a file and what is in it.
         session: whether the source's session (a token, a cookie, a crumb) goes with it.
         expected: requests that answering it takes, those included that its answers ask for in turn.
         carried: what the reader of an earlier answer hands on to the reader of this one.
@@ -45,6 +46,7 @@ class Call:
     conditional: bool = False
     awaited: tuple[str, ...] = ()
     label: str = ""
+    place: str = ""
     session: bool = False
     expected: int = 1
     carried: tuple[str, ...] = ()
@@ -81,6 +83,11 @@ class Reply:
     elapsed: float = 0.0
     origin: str = "wire"
     path: Path | None = None
+
+    @property
+    def subject(self) -> str:
+        """What a complaint about the answer is about: its place, else its address."""
+        return self.call.place or self.call.url
 
     @property
     def retry_after(self) -> float | None:

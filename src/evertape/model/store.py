@@ -49,10 +49,13 @@ class Ledger(Protocol):
         """Ask the owner to run, pause or cancel."""
 
     def set_job_state(self, job_id: str, state: JobState, at: datetime, note: str = "") -> None:
-        """Written by the owner; an end state also fills `finished_at`, and the counts from the items."""
+        """Written by the owner; an end state also fills `finished_at`, and keeps the counts of the items."""
 
     def job(self, job_id: str) -> Job | None:
-        """A job by its id or a unique beginning or ending of at least four characters of it."""
+        """A job by its id or a unique beginning or ending of at least four characters of it.
+
+        `done` and `failed` are those of its items, whatever its state is.
+        """
 
     def jobs(self, limit: int = 50) -> list[Job]:
         """The latest first."""

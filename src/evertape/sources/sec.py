@@ -225,10 +225,10 @@ def read_facts(reply: Reply, held: Mapping[str, Holding]) -> Iterator[Page]:
     try:
         company = xbrl.decode(reply.body, reply.call.awaited)
     except xbrl.MalformedFacts as error:
-        raise Malformed(f"{reply.call.url}: {error}") from error
+        raise Malformed(f"{reply.subject}: {error}") from error
     cik = int(unit.key)
     if company.cik != cik:
-        raise Malformed(f"{reply.call.url} holds the facts of CIK {company.cik}")
+        raise Malformed(f"{reply.subject} holds the facts of CIK {company.cik}")
     seen = company.filings
     yield Page(
         batches=(

@@ -20,7 +20,15 @@ _JOB = (
     "id", "kind", "target", "state", "wish", "owner_host", "owner_pid", "owner_started", "created_at",
     "heartbeat_at", "finished_at", "parent", "digest", "plan", "total", "done", "failed", "note",
 )  # fmt: skip
-_SELECT_JOB = f"SELECT {', '.join(_JOB)} FROM sync_jobs"  # noqa: S608
+_COUNTED = {
+    "done": "(SELECT COUNT(*) FROM sync_items WHERE job_id = id AND state IN ('done', 'nothing', 'pending'))",
+    "failed": "(SELECT COUNT(*) FROM sync_items WHERE job_id = id AND state = 'failed')",
+}
+# Stored when a job ends: until then, and for an owner that died, its items are what is true.
+_TRUE = {
+    name: f"CASE WHEN finished_at IS NULL THEN {query} ELSE {name} END" for name, query in _COUNTED.items()
+}
+_SELECT_JOB = f"SELECT {', '.join(_TRUE.get(name, name) for name in _JOB)} FROM sync_jobs"  # noqa: S608
 _INSERT_JOB = f"INSERT INTO sync_jobs ({', '.join(_JOB)}) VALUES ({', '.join('?' * len(_JOB))})"  # noqa: S608
 _UPSERT_ITEM = (
     f"INSERT INTO sync_items ({', '.join(_ITEM)}) VALUES ({', '.join('?' * len(_ITEM))}) "  # noqa: S608
@@ -31,11 +39,7 @@ _WORKER = tuple(field.name for field in dataclasses.fields(WorkerSeen))
 _UPSERT_WORKER = (
     f"INSERT OR REPLACE INTO sync_workers ({', '.join(_WORKER)}) VALUES ({', '.join('?' * len(_WORKER))})"  # noqa: S608
 )
-_COUNTS = (
-    "UPDATE sync_jobs SET done = (SELECT COUNT(*) FROM sync_items WHERE job_id = id "
-    "AND state IN ('done', 'nothing', 'pending')), "
-    "failed = (SELECT COUNT(*) FROM sync_items WHERE job_id = id AND state = 'failed') WHERE id = ?"
-)
+_COUNTS = f"UPDATE sync_jobs SET {', '.join(f'{n} = {q}' for n, q in _COUNTED.items())} WHERE id = ?"  # noqa: S608
 _OPEN = (JobState.RUNNING, JobState.PAUSED)
 
 

@@ -106,8 +106,9 @@ def plan_of(chosen: Chosen, options: ExtractOptions, labels: Mapping[str, str], 
             url=f"bulk:{URL.format(key=key)}",
             units=(Unit("facts", key),),
             label=labels.get(key, key),
+            place=f"{member.name} in {options.path}",
         )
-        for key in chosen.members
+        for key, member in chosen.members.items()
     )
     size = sum(member.packed for member in chosen.members.values())
     cost = Cost(bytes=size, seconds=round(len(calls) * SECONDS / max(1, cores), 1))
