@@ -8,6 +8,7 @@ from datetime import date
 from typing import TYPE_CHECKING, Any, Protocol
 
 from evertape.database import history
+from evertape.database.days import day_of
 from evertape.errors import UserError
 from evertape.formats import xbrl
 from evertape.formats.xbrl.concepts import COLUMNS
@@ -161,8 +162,7 @@ def frame(
     """
     import pandas as pd
 
-    day = date.fromisoformat(as_of) if isinstance(as_of, str) else as_of
-    rows = as_records(ratio_rows(db, symbol, period=period, as_of=day, price=price))
+    rows = as_records(ratio_rows(db, symbol, period=period, as_of=day_of(as_of), price=price))
     return pd.DataFrame(rows, columns=list(COLUMN_NAMES))
 
 
