@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from evertape import catalog
 from evertape.clock import Clock, SystemClock
-from evertape.database import extraction, history, market, providers, ratios, screens, wiring
+from evertape.database import extraction, history, market, providers, ratios, screens, tracing, wiring
 from evertape.database.days import day_of
 from evertape.database.survey import Heard, Selection, Survey
 from evertape.datasets import statements
@@ -217,6 +217,8 @@ class Database(AbstractContextManager["Database"]):
     providers = providers.providers
     ratios = ratios.frame
     known_on = screens.known_on
+    explain = tracing.explain
+    restatements = tracing.restatements
     extract = extraction.extract
 
     def sql(self, query: str, parameters: Sequence[Any] = ()) -> pd.DataFrame:
