@@ -73,6 +73,28 @@ def test_of_several_symbols_those_that_are_there_are_shown(half: World) -> None:
     assert f"no prices of {other} are held" in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("target", "dataset"),
+    [("statements", "facts"), ("facts", "facts"), ("financials", "facts"), ("companies", "companies")],
+)
+def test_a_status_of_companies_says_which_of_them_is_not_current(
+    half: World, target: str, dataset: str
+) -> None:
+    held, other = names(half).values()
+    told = half.json("status", target, "--symbols", f"{held},{other}")
+    assert (told["target"], told["scope"], told["total"]) == (target, "symbols", 2)
+    behind = {one["label"]: one for one in told["not_current"]}
+    assert (behind[other]["dataset"], behind[other]["level"]) == (dataset, "missing")
+    assert (held in behind) == (target == "companies")
+    shown = half.run("status", target, "--symbols", f"{held},{other}").stdout
+    assert f"{other}: {dataset} missing, " in shown
+
+
+def test_what_is_measured_is_never_due(half: World) -> None:
+    done = half.run("status", "quality", "--symbols", names(half)["HELD"])
+    assert (done.returncode, "run: evertape verify" in done.stderr) == (2, True)
+
+
 def test_twelve_months_of_balance_sheets_are_refused(half: World) -> None:
     done = half.run("statements", names(half)["HELD"], "--statement", "balance", "--period", "ttm")
     assert (done.returncode, "a balance sheet is of a day" in done.stderr) == (2, True)
