@@ -2,6 +2,7 @@
 
     EvertapeError
     ├── UserError            the person must type something else       exit 2
+    │   ├── NotKnown         what was asked for by name is not held       exit 1
     │   ├── NotConfirmed     stale, nobody to ask and no --yes         exit 3
     │   └── HomeBusy         another job holds this home               exit 4
     ├── SourceError          an upstream did not give what was asked
@@ -31,6 +32,12 @@ class UserError(EvertapeError):
     """One sentence that says what is wrong and what to type next."""
 
     exit_code = 2
+
+
+class NotKnown(UserError):
+    """What was asked for by its name and day is not held or not known; the message says what is."""
+
+    exit_code = 1
 
 
 class NotConfirmed(UserError):

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from evertape.database import Database, history
 from evertape.datasets.facts import FactSeries, rows_of
+from evertape.errors import UserError
 from evertape.formats.xbrl import Fact, fold
 from evertape.model.records import Batch
 from evertape.model.store import Commit
@@ -41,3 +45,34 @@ def test_a_value_that_comes_back_precise_changed_nothing(tmp_path: Path) -> None
 
 def test_every_other_change_is_one(tmp_path: Path) -> None:
     assert _told(tmp_path, 400.0, 390.0, 400.0) == [(390.0, 400.0), (400.0, 390.0)]
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ({"reading": "FIRST"}, "FIRST is no reading; choose one of latest, first"),
+        ({"as_of": "foo"}, "'foo' is no date; write it as 2024-06-29"),
+        ({"as_of": 2024}, "2024 is no date"),
+        ({"statement": "balance", "period": "ttm"}, "is of a day and has no twelve months"),
+        ({"statement": "balance", "period": "ttm", "as_of": "2024-01-01"}, "has no twelve months"),
+        ({"period": "monthly", "reading": "first"}, "monthly is no period"),
+    ],
+)
+def test_what_statements_cannot_be_asked_is_said(tmp_path: Path, asked: dict[str, Any], said: str) -> None:
+    with (
+        Database(load({"EVERTAPE_HOME": str(tmp_path)})) as made,
+        pytest.raises(UserError, match=said),
+    ):
+        made.statements("1", **asked)
+
+
+@pytest.mark.parametrize(
+    ("read", "asked"),
+    [("prices", {"start": "foo"}), ("options", {"day": "foo"}), ("ratios", {"as_of": "foo"})],
+)
+def test_what_is_no_day_is_said_everywhere(tmp_path: Path, read: str, asked: dict[str, Any]) -> None:
+    with (
+        Database(load({"EVERTAPE_HOME": str(tmp_path)})) as made,
+        pytest.raises(UserError, match="'foo' is no date"),
+    ):
+        getattr(made, read)("1", **asked)

@@ -1,4 +1,4 @@
-"""The README's example is run as it stands, and its commands exist."""
+"""The README's examples are run as they stand, and its commands exist."""
 
 from __future__ import annotations
 
@@ -19,12 +19,13 @@ __all__ = ["serve", "world"]
 
 
 @pytest.mark.shared
-def test_the_example_prints_what_the_readme_says(
+def test_the_examples_print_what_the_readme_says(
     world: World, serve: Callable[..., str], shared: Path
 ) -> None:
-    found = re.search(r"```python\n(.*?)```\n\n```\n(.*?)```", README, re.DOTALL)
-    assert found
-    code, expected = found.groups()
+    found = re.findall(r"```python\n(.*?)```\n\n```\n(.*?)```", README, re.DOTALL)
+    assert len(found) == README.count("```python")
+    # They are read one after the other: the first opens the home.
+    code, expected = map("".join, zip(*found, strict=True))
     world.url = serve(data=shared / "upstream" / "2026-07-10")
     world.now = "2026-07-10"
     done = subprocess.run(

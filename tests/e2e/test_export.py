@@ -78,6 +78,28 @@ def test_most_recent_is_what_is_stored_and_as_first_reported_is_what_was_said_th
 
 
 @pytest.mark.shared
+@pytest.mark.parametrize("reading", ["AR", "MR"])
+def test_twelve_months_have_the_balance_sheet_of_their_last_day(apple: World, reading: str) -> None:
+    def told(table: str, dimension: str) -> dict[tuple[str, str], dict[str, str]]:
+        rows = rows_of(apple.run("export", table, "--dimension", f"{reading}{dimension}"))
+        found = {(r["symbol"], r["report_date"]): r for r in rows}
+        assert len(found) == len(rows)
+        assert list(found) == sorted(found)
+        return found
+
+    sheets, flows = told("balance_sheets", "T"), told("income_statements", "T")
+    assert {r["period_type"] for r in (*sheets.values(), *flows.values())} == {"ttm"}
+    quarters, years = told("balance_sheets", "Q"), told("balance_sheets", "Y")
+    assert set(sheets) == set(quarters) | set(years)
+    both = set(sheets) & set(flows)
+    assert len(both) > 60
+    assert all(sheets[key]["fiscal_period"] == flows[key]["fiscal_period"] for key in both)
+    for key, row in sheets.items():
+        of_the_day = years.get(key) or quarters[key]
+        assert {**row, "period_type": ""} == {**of_the_day, "period_type": ""}
+
+
+@pytest.mark.shared
 def test_the_ending_of_the_file_says_the_format_and_json_tells_what_was_written(
     apple: World, tmp_path: Path
 ) -> None:
@@ -111,6 +133,8 @@ def test_what_needs_a_file_says_so_and_reads_nothing(world: World) -> None:
 def test_every_table_of_the_catalogue_can_be_exported(market: Callable[..., World]) -> None:
     world = market(4)
     assert world.run("refresh", "financials", "--scope", "all", "--yes").returncode == 0
+    refused(world.run("export", "balance_sheets", "--period", "ttm"), "no twelve months", "--dimension MRT")
+    refused(world.run("export", "balance_vintages", "--period", "ttm"), "no twelve months")
     done = world.run("export", "prices_of_tulips")
     refused(done, "prices_of_tulips is no table")
     tables = done.stderr.rpartition("choose one of ")[2].strip().split(", ")

@@ -140,4 +140,7 @@ def test_an_unknown_period_is_refused(opened: Database) -> None:
 
 def test_nothing_held_is_said(apple: World) -> None:
     done = apple.run("ratios", "MSFT")
-    assert (done.returncode, "evertape status MSFT" in done.stderr) == (1, True)
+    assert (
+        done.returncode,
+        "never fetched; run: evertape refresh financials --symbols MSFT" in done.stderr,
+    ) == (1, True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from datetime import date
+from itertools import permutations
 from pathlib import Path
 from typing import Any
 
@@ -129,6 +130,31 @@ def test_a_screen_is_each_companys_own_history(built: World, period: str) -> Non
                 assert row["behind"] is False
 
 
+@pytest.mark.parametrize("period", ["annual", "quarter", "ttm"])
+def test_a_company_of_which_any_line_is_known_is_there_in_whatever_order(built: World, period: str) -> None:
+    lines = ("revenue", "operating_cash_flow", "total_assets")
+    with opened(built) as db:
+        everybody = list(db.known_on("2026-06-30", lines, period=period)["cik"])
+    without_income, balance_alone = everybody[:2]
+    built.write("DELETE FROM income_vintages WHERE cik IN (?, ?)", without_income, balance_alone)
+    built.write("DELETE FROM cash_flow_vintages WHERE cik = ?", balance_alone)
+    with opened(built) as db:
+        for order in permutations(lines):
+            rows = {row["cik"]: row for row in records(db.known_on("2026-06-30", order, period=period))}
+            assert list(rows) == everybody
+            for cik, known in ((without_income, lines[1:]), (balance_alone, lines[2:])):
+                row = rows[cik]
+                assert {line for line in lines if row[line] is not None} == set(known)
+                assert None not in (row["report_date"], row["filed_date"], row["accession_number"])
+
+
+def test_one_line_needs_no_list(built: World) -> None:
+    with opened(built) as db:
+        one = db.known_on(date(2024, 11, 7), "revenue", period="quarter")
+        assert records(one) == records(db.known_on("2024-11-07", ["revenue"], period="quarter"))
+        assert len(one)
+
+
 def test_the_documented_sql_is_the_screen(built: World) -> None:
     query = str(dataset.__doc__).split("\n\n")[1].replace(":day", "?1")
     with opened(built) as db:
@@ -154,6 +180,8 @@ def test_without_vintages_or_with_a_wrong_name_it_says_what_to_type(held: World)
         ):
             with pytest.raises(UserError, match=said):
                 db.known_on("2024-01-01", lines, period=period)
+        with pytest.raises(UserError, match="'foo' is no date"):
+            db.known_on("foo", ["revenue"])
 
 
 def test_facts_read_again_leave_them_behind_and_building_again_mends_it(built: World) -> None:

@@ -31,7 +31,7 @@ _SUFFIXES = {f".{name}": name for name in FORMATS}
 @click.option(
     "--dimension",
     type=click.Choice(["ARQ", "ARY", "ART", "MRQ", "MRY", "MRT"], case_sensitive=False),
-    help="AR as first reported, MR as most recently reported; Quarter, Year, Twelve months.",
+    help="AR as first, MR as most recently reported; Quarter, Year, Twelve months (sheets: their last day).",
 )
 @click.option("--force", is_flag=True, help="Replace the file if it is there.")
 @common

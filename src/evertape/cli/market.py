@@ -8,7 +8,7 @@ import click
 
 from evertape.cli import show
 from evertape.cli.numbers import short
-from evertape.cli.options import Day, Range, Symbols, common, print_json
+from evertape.cli.options import Day, Range, Symbols, common, nothing, print_json
 from evertape.cli.session import opened
 
 _SHOWN = (
@@ -29,21 +29,29 @@ _SHOWN = (
 def prices(
     symbols: tuple[str, ...], raw: bool, limit: int | None, as_json: bool, log_level: str, **days: Any
 ) -> int:
-    """Daily bars of SYMBOLS, adjusted for splits and dividends as known now."""
+    """Daily bars of SYMBOLS, adjusted for splits and dividends as known now.
+
+    Ends with 1 where a symbol has none; the others' are shown.
+    """
     from evertape.database.market import PRICE_COLUMNS, price_rows
 
     with opened(read_only=True) as db:
-        rows = price_rows(db, symbols, adjusted=not raw, **days)
+        told = {symbol: price_rows(db, [symbol], adjusted=not raw, **days) for symbol in symbols}
+    rows = [row for found in told.values() for row in found]
+    missing = ",".join(symbol for symbol, found in told.items() if not found)
+    when = " in those days" if any(days.values()) else ""
+    lacks = f"no prices of {missing} are held{when}; run: evertape refresh prices --symbols {missing}"
+    if not rows:
+        return nothing(lacks, as_json)
     kept = rows if limit is None else rows[-limit:]
     if as_json:
         print_json([dict(zip(PRICE_COLUMNS, row, strict=True)) for row in kept])
-        return 0
-    if not rows:
-        click.echo(f"no prices of {', '.join(symbols)} are held; run: evertape refresh prices", err=True)
-        return 1
-    body = [tuple(_number(value) for value in row) for row in kept[-(limit or 20) :]]
-    show.rows(show.answer(), PRICE_COLUMNS, body)
-    return 0
+    else:
+        body = [tuple(_number(value) for value in row) for row in kept[-(limit or 20) :]]
+        show.rows(show.answer(), PRICE_COLUMNS, body)
+    if missing:
+        click.echo(lacks, err=True)
+    return 1 if missing else 0
 
 
 @click.command()
@@ -66,14 +74,13 @@ def options(symbol: str, limit: int | None, as_json: bool, log_level: str, **cho
 
     with opened(read_only=True) as db:
         rows = option_rows(db, symbol, **chosen)
+    if not rows:
+        return nothing(f"no such options of {symbol} are held; run: evertape refresh options", as_json)
     kept = rows if limit is None else rows[:limit]
     told = [dict(zip(OPTION_COLUMNS, row, strict=True)) for row in kept]
     if as_json:
         print_json(told)
         return 0
-    if not rows:
-        click.echo(f"no such options of {symbol} are held; run: evertape refresh options", err=True)
-        return 1
     body = [tuple(_number(row[name]) for name in _SHOWN) for row in told[: limit or 40]]
     first = told[0]
     computed = any(row["greeks_computed"] for row in told)

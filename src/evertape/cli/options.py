@@ -160,6 +160,14 @@ def print_json(value: Any) -> None:
     sys.stdout.write(msgspec.json.format(msgspec.json.encode(value), indent=2).decode() + "\n")
 
 
+def nothing(sentence: str, as_json: bool) -> int:
+    """The end of a verb that reads and found nothing of what was asked for: its exit code."""
+    if as_json:
+        print_json([])
+    click.echo(sentence, err=True)
+    return 1
+
+
 def megabytes(count: float) -> str:
     """12.3 MB, or kB below a tenth of that."""
     return f"{count / 1e6:.1f} MB" if count >= 100_000 else f"{count / 1e3:.0f} kB"

@@ -10,7 +10,7 @@ import click
 
 from evertape.cli import show
 from evertape.cli.numbers import millions, share
-from evertape.cli.options import Day, common, print_json
+from evertape.cli.options import Day, common, nothing, print_json
 from evertape.cli.session import opened
 
 
@@ -32,18 +32,18 @@ def ratios(
     SYMBOL is a ticker or a CIK. Nothing is shown where a part is unknown or the ratio would say nothing.
     "known from" is the day on which the newest part of a column was filed.
     """
+    from evertape.database.absence import no_statements
     from evertape.database.ratios import as_records, ratio_rows
 
     with opened(read_only=True) as db:
         cik, label = db.company(symbol)
         found = as_records(ratio_rows(db, symbol, period=period, as_of=as_of))
+        if not found:
+            return nothing(no_statements(db, cik, label, period=period, as_of=as_of), as_json)
     kept = found if limit is None else found[:limit]
     if as_json:
         print_json(kept)
         return 0
-    if not found:
-        click.echo(f"no {period} statements of {label}; see: evertape status {label}", err=True)
-        return 1
     table(found[: limit or 4], f"{label} (CIK {cik})")
     return 0
 

@@ -8,7 +8,7 @@ import click
 
 from evertape.cli import show
 from evertape.cli.numbers import millions, share
-from evertape.cli.options import Day, common, print_json
+from evertape.cli.options import Day, common, nothing, print_json
 from evertape.cli.session import opened
 
 if TYPE_CHECKING:
@@ -52,20 +52,19 @@ def statements(
     SYMBOL is a ticker or a CIK. Values are as filed, in the currency named; a value that was computed
     is named in "derived". Nothing is shown for what is unknown.
     """
+    from evertape.database.absence import no_statements
+
     with opened(read_only=True) as db:
         names, rows = db.statement_rows(symbol, **chosen)
-        if rows:
-            warn(db, symbol)
+        cik, label = db.company(symbol)
+        if not rows:
+            del chosen["reading"]
+            return nothing(no_statements(db, cik, label, **chosen), as_json)
+        warn(db, symbol)
         if as_json:
             kept = rows if limit is None else rows[:limit]
             print_json([dict(zip(names, row, strict=True)) for row in kept])
             return 0
-        cik, label = db.company(symbol)
-        if not rows:
-            held = db.store.holdings("facts", [cik]).get(cik)
-            why = held.note or "none could be made of its facts" if held else "it was never fetched"
-            click.echo(f"no statements of {label}: {why}; see: evertape status {label}", err=True)
-            return 1
         table(names, rows[: limit or 4], label, cik)
     return 0
 
@@ -139,6 +138,9 @@ def universe(symbol: str | None, scope: str, limit: int, as_json: bool, log_leve
             f"WHERE {present} ORDER BY l.rank LIMIT ?",
             (*parameters, limit),
         )
+        if not rows:
+            whose = f"no listing of {symbol} is held" if symbol else "no company is held"
+            return nothing(f"{whose}; run: evertape refresh universe", as_json)
         if as_json:
             print_json([dict(zip(names, row, strict=True)) for row in rows])
         else:

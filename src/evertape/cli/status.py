@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -9,9 +11,12 @@ import click
 from evertape.cli import show
 from evertape.cli.options import common, moment, print_json, selectors
 from evertape.cli.session import opened
+from evertape.errors import UserError
 
 if TYPE_CHECKING:
     from evertape.database import Database
+
+_TOLD = ("dataset", "key", "label", "level", "reason")
 
 
 @click.command()
@@ -22,28 +27,55 @@ if TYPE_CHECKING:
 def status(subject: str | None, watching: bool, as_json: bool, log_level: str, **said: Any) -> int:
     """Say what is held and how fresh it is, without a request.
 
-    Nothing: the companies held. A DATASET: what it holds; with --symbols or --scope, what of it is due.
-    A SYMBOL: one company.
+    Nothing: the companies held. A DATASET: what it holds; with --symbols or --scope, how current it is
+    for them, and who is not. A SYMBOL: one company.
     """
-    from evertape.database import Selection
-
     with opened(read_only=True) as db:
         if watching:
             from evertape.cli.watch import watch
 
             return watch(db, as_json)
-        judged = bool(said["symbols"] or said["scope"]) and subject in db.catalog.targets()
-        if subject in db.catalog.datasets and not judged:
+        of_dataset = subject in db.catalog.datasets
+        if (said["symbols"] or said["scope"]) and (of_dataset or subject in (None, *db.catalog.targets())):
+            return _chosen(db, subject or "financials", as_json, said)
+        if of_dataset:
             return _dataset(db, str(subject), as_json)
         if subject and subject not in db.catalog.targets():
             return _company(db, subject, as_json)
-        symbols, scope = said["symbols"] or (), said["scope"]
-        chosen = Selection(symbols=symbols, scope=scope, since=said["since"]) if symbols or scope else None
-        told = db.status(subject or "financials", chosen)
+        told = db.status(subject or "financials")
         if as_json:
             print_json(told.report)
         else:
             show.check(show.answer(), told.report)
+    return 0
+
+
+def _chosen(db: Database, subject: str, as_json: bool, said: Mapping[str, Any]) -> int:
+    """How current a target is for the companies named; what is derived is so as what it is made from."""
+    import msgspec
+
+    from evertape.database import Selection
+
+    dataset = db.catalog.datasets.get(subject)
+    if dataset is not None and dataset.measured:
+        raise UserError(
+            f"{subject} is measured, and never due; run: evertape verify with --symbols or --scope"
+        )
+    made_from = dataset.derived.parent if dataset and dataset.derived and not dataset.on_request else subject
+    chosen = Selection(symbols=said["symbols"] or (), scope=said["scope"], since=said["since"])
+    told = db.status(made_from, chosen)
+    report = dataclasses.replace(told.report, target=subject)
+    others = [standing for standing in told.standings if not standing.level.current]
+    if as_json:
+        behind = [{name: getattr(one, name) for name in _TOLD} for one in others]
+        print_json({**msgspec.to_builtins(report), "not_current": behind})
+        return 0
+    show.check(show.answer(), report)
+    for one in others[: show.FAILURES_SHOWN]:
+        why = f", {one.reason}" if one.reason else ""
+        click.echo(show.printable(f"{one.label or one.key}: {one.dataset} {one.level.value}{why}"))
+    if len(others) > show.FAILURES_SHOWN:
+        click.echo(f"and {len(others) - show.FAILURES_SHOWN} more, in --json")
     return 0
 
 

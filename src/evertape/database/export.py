@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import errno
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -20,7 +22,8 @@ from evertape.database.writers import (
     XlsxWriter,
     too_many_for_xlsx,
 )
-from evertape.datasets.statements import STATEMENTS
+from evertape.datasets.statements import NO_TWELVE_MONTHS, STATEMENTS
+from evertape.datasets.vintages import STATEMENTS as VINTAGES
 from evertape.errors import UserError
 from evertape.formats.xbrl import Reading
 from evertape.model.records import Column, Row, Table, table_of
@@ -38,12 +41,19 @@ DIMENSIONS: Mapping[str, tuple[str, Reading]] = {
     "MRY": ("annual", "latest"),
     "MRT": ("ttm", "latest"),
 }
-"""As first reported and most recently reported; quarter, year, twelve months. Sharadar's names."""
+"""As first reported and most recently reported; quarter, year, twelve months. Sharadar's names.
+
+Of balance sheets, those of twelve months are the ones of the day on which they end.
+"""
 _SYMBOL = Column(
     name="symbol", kind="text", nullable=True, doc="the company's largest listing; null for none"
 )
 _DAYS = ("report_date", "filed_date")
 _STATEMENT_OF = {table_of(record).name: name for name, record in STATEMENTS.items()}
+_SHEETS = table_of(STATEMENTS["balance"]).name
+_MOMENTARY = (_SHEETS, table_of(VINTAGES["balance"]).name)
+_INSTEAD = {_SHEETS: ", or --dimension MRT for the sheets of the days on which they end"}
+_TWELVE_MONTHS = "ttm"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,6 +108,8 @@ def stream(db: Database, asked: Request) -> Stream:
     """
     table = _table(db, asked.table)
     period, reading = _period(table, asked)
+    at_ends = table.name == _SHEETS and period == _TWELVE_MONTHS
+    period = None if at_ends else period
     day = _day(table, asked)
     ciks = _companies(db, table, asked)
     if reading == "first":
@@ -106,6 +118,7 @@ def stream(db: Database, asked: Request) -> Stream:
     else:
         where, parameters = _where({"period_type": period, "cik": ciks}, day, asked)
         found = _stored(db, table, where, parameters)
+    found = _at_ends(found) if at_ends else found
     return _with_symbols(db, found) if _is_unnamed(table) else found
 
 
@@ -125,6 +138,8 @@ def _period(table: Table, asked: Request) -> tuple[str | None, Reading]:
     if asked.period and asked.dimension:
         raise UserError("--dimension says which period is meant; leave out --period")
     if asked.dimension is None:
+        if table.name in _MOMENTARY and asked.period == _TWELVE_MONTHS:
+            raise UserError(f"{NO_TWELVE_MONTHS}{_INSTEAD.get(table.name, '')}")
         return asked.period, "latest"
     if asked.dimension.upper() not in DIMENSIONS:
         raise UserError(f"{asked.dimension} is no dimension; choose one of {', '.join(DIMENSIONS)}")
@@ -200,10 +215,30 @@ def _first_reported(
             str(cik), statement=_STATEMENT_OF[table.name], period=period, reading="first"
         )
         at = [names.index(name) for name in table.names]
-        day = names.index("report_date")
-        kept = [tuple(row[i] for i in at) for row in reversed(rows) if within(row[day])]
+        day, kind = names.index("report_date"), names.index("period_type")
+        rows.sort(key=itemgetter(day, kind))
+        kept = [tuple(row[i] for i in at) for row in rows if within(row[day])]
         if kept:
             yield kept
+
+
+def _at_ends(told: Stream) -> Stream:
+    """Balance sheets as those of the twelve months that end with them, one a day: the year's, else the
+    quarter's, as statements of flows have it. Rows of a company are by report date and period type."""
+    names = [column.name for column in told.columns]
+    key, kind = itemgetter(names.index("cik"), names.index("report_date")), names.index("period_type")
+
+    def batches() -> Iterator[list[Row]]:
+        last = None
+        for rows in told.batches:
+            kept = []
+            for row in rows:
+                if key(row) != last:
+                    kept.append((*row[:kind], _TWELVE_MONTHS, *row[kind + 1 :]))
+                last = key(row)
+            yield kept
+
+    return dataclasses.replace(told, batches=batches(), count=lambda: None)
 
 
 def _within(asked: Request, day: str) -> bool:

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from evertape import catalog
 from evertape.clock import Clock, SystemClock
-from evertape.database import extraction, history, market, providers, ratios, screens, wiring
+from evertape.database import extraction, history, market, providers, ratios, screens, tracing, wiring
+from evertape.database.days import day_of
 from evertape.database.survey import Heard, Selection, Survey
 from evertape.datasets import statements
 from evertape.datasets.universe import SP500
@@ -179,6 +180,7 @@ class Database(AbstractContextManager["Database"]):
         reading: Reading = "latest",
     ) -> tuple[tuple[str, ...], list[Row]]:
         """Column names and rows behind `statements`; with `reading` "first" as each was first reported."""
+        statements.refuse_unknown(statement, period, reading)
         cik, label = self.company(symbol)
         if as_of is not None or reading == "first":
             made = history.known(self.store, int(cik), as_of, reading)
@@ -202,9 +204,12 @@ class Database(AbstractContextManager["Database"]):
             period: "quarter", "annual" or "ttm" (twelve months to a quarter's end); None for the first two.
             as_of: only what was filed on or before this day; None for all that is held.
             reading: each value as it stands then ("latest"), or as it was first reported ("first").
+
+        Raises:
+            UserError: an unknown ticker, statement, period or reading, what is no date, or twelve months of
+                balance sheets.
         """
-        day = date.fromisoformat(as_of) if isinstance(as_of, str) else as_of
-        chosen = {"statement": statement, "period": period, "as_of": day, "reading": reading}
+        chosen = {"statement": statement, "period": period, "as_of": day_of(as_of), "reading": reading}
         return _frame(*self.statement_rows(symbol, **chosen))  # type: ignore[arg-type]
 
     prices = market.prices
@@ -212,6 +217,8 @@ class Database(AbstractContextManager["Database"]):
     providers = providers.providers
     ratios = ratios.frame
     known_on = screens.known_on
+    explain = tracing.explain
+    restatements = tracing.restatements
     extract = extraction.extract
 
     def sql(self, query: str, parameters: Sequence[Any] = ()) -> pd.DataFrame:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -11,12 +11,15 @@ from evertape.datasets import statements
 from evertape.datasets.companies import Company
 from evertape.datasets.facts import FactSeries
 from evertape.datasets.filings import Filing
-from evertape.errors import UserError
+from evertape.errors import NotKnown, UserError
 from evertape.formats import xbrl
-from evertape.model.records import Condition, Row, table_of
+from evertape.formats.xbrl.concepts import COLUMNS
+from evertape.model.records import Condition, Row
 from evertape.model.store import Store
 
 ARCHIVES = "https://www.sec.gov/Archives/edgar/data"
+NEAREST = 3
+"""Report dates that are named in place of one at which nothing is known."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,43 +104,48 @@ def _plain(value: Any) -> Any:
     return value.isoformat() if isinstance(value, date) else value
 
 
-def explain(
-    store: Store, cik: int, column: str, day: date, as_of: date | None, period: str | None = None
-) -> list[Explanation]:
-    """The cells of a column at a report date, as `explained` gives them.
-
-    Raises:
-        UserError: no such column or period, or nothing is known of it at that date.
-    """
-    return explained(known(store, cik, as_of), cik, column, day, period)
-
-
 def explained(
     made: xbrl.Statements, cik: int, column: str, day: date, period: str | None = None
 ) -> list[Explanation]:
     """The cells of a column at a report date: of one period type, or the quarter's and the year's.
 
     Raises:
-        UserError: no such column or period, or nothing is known of it at that date.
+        UserError: no such column or period. NotKnown: nothing is known of it at that date.
     """
-    statement = next(
-        (name for name, record in statements.STATEMENTS.items() if column in table_of(record).names), None
-    )
+    statement = next((name for name, lines in COLUMNS.items() if column in lines), None)
     if statement is None:
         raise UserError(f"{column} is no line of a statement; see the columns of: evertape statements --json")
+    types = statements.wanted(statement, period)
     found = [
-        _explanation(cik, column, day, one, cell)
-        for one in statements.wanted(statement, period)
+        explanation(cik, column, day, one, cell)
+        for one in types
         if (cell := made.explain(statement, day, one, column)) is not None
     ]
     if not found:
-        days = sorted({row["report_date"] for row in getattr(made, statement)}, key=lambda d: abs(d - day))
-        near = ", ".join(d.isoformat() for d in days[:3]) or "none"
-        raise UserError(f"{column} is not known at {day.isoformat()}; the nearest report dates are {near}")
+        raise NotKnown(_not_known(getattr(made, statement), column, day, types))
     return found
 
 
-def _explanation(cik: int, column: str, day: date, period: str, cell: xbrl.Cell) -> Explanation:
+def _not_known(rows: Sequence[Mapping[str, Any]], column: str, day: date, types: Sequence[str]) -> str:
+    """That a column is not known at a date, and where it is: rows there may be without a value of it."""
+    known = {(row["period_type"], row["report_date"]) for row in rows if row[column] is not None}
+    said = f"{column} is not known at {day.isoformat()} for {' or '.join(types)}"
+    if others := [one for one, at in sorted(known) if at == day]:
+        return f"{said}; it is for --period {', '.join(others)}"
+    if days := sorted({at for one, at in known if one in types}, key=lambda at: (abs(at - day), at)):
+        return f"{said}; the nearest report dates at which it is are {iso_list(days[:NEAREST])}"
+    if others := sorted({one for one, _ in known}):
+        return f"{said} nor at any other date; it is for --period {', '.join(others)}"
+    return f"{said} nor at any other date: no fact that is held tells it"
+
+
+def iso_list(days: Sequence[date]) -> str:
+    """Days as text, commas between; "none" without any."""
+    return ", ".join(day.isoformat() for day in days) or "none"
+
+
+def explanation(cik: int, column: str, day: date, period: str, cell: xbrl.Cell) -> Explanation:
+    """A cell with the addresses of its facts."""
     return Explanation(
         column=column,
         period_type=period,

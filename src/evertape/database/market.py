@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
+from evertape.database.days import day_of
 from evertape.datasets.options import OptionQuote
 from evertape.datasets.prices import CorporateAction, DailyPrice
 from evertape.datasets.universe import Listing
@@ -98,12 +99,12 @@ def prices(
         adjusted: for splits and dividends, as they are known now; False for the numbers as traded.
 
     Raises:
-        UserError: an unknown ticker.
+        UserError: an unknown ticker, or what is no date.
     """
     import pandas as pd
 
     named = [symbols] if isinstance(symbols, str) else symbols
-    rows = price_rows(db, named, _day(start), _day(end), adjusted=adjusted)
+    rows = price_rows(db, named, day_of(start), day_of(end), adjusted=adjusted)
     return pd.DataFrame(rows, columns=list(PRICE_COLUMNS))
 
 
@@ -153,9 +154,5 @@ def options(
     """The contracts of a listing's latest snapshot as a frame; see `option_rows` for the arguments."""
     import pandas as pd
 
-    rows = option_rows(db, symbol, dte=dte, delta=delta, kind=kind, day=_day(day))
+    rows = option_rows(db, symbol, dte=dte, delta=delta, kind=kind, day=day_of(day))
     return pd.DataFrame(rows, columns=list(OPTION_COLUMNS))
-
-
-def _day(day: date | str | None) -> date | None:
-    return date.fromisoformat(day) if isinstance(day, str) else day

@@ -8,6 +8,7 @@ from datetime import date
 from typing import TYPE_CHECKING, Any, Protocol
 
 from evertape.database import history
+from evertape.database.days import day_of
 from evertape.errors import UserError
 from evertape.formats import xbrl
 from evertape.formats.xbrl.concepts import COLUMNS
@@ -60,17 +61,21 @@ def ratio_rows(
     if period not in PERIOD_TYPES:
         raise UserError(f"{period} is no period; choose one of {', '.join(PERIOD_TYPES)}")
     cik, label = db.company(symbol)
-    made = history.known(db.store, int(cik), as_of)
-    held = _Held(label, made)
+    return cells_of(history.known(db.store, int(cik), as_of), label, period).ratios(period, price)
+
+
+def cells_of(made: xbrl.Statements, label: str, period: str) -> CompanyCells:
+    """What statements tell of the periods of one type."""
+    held = CompanyCells(label, made)
     for statement in COLUMNS:
         held.add(statement, period)
     if period == "ttm":
         # Twelve months end with a quarter: its balance sheet is theirs where they have none of their own.
         held.add(_MOMENTARY, "quarter", only_known=True)
-    return held.ratios(period, price)
+    return held
 
 
-class _Held:
+class CompanyCells:
     """What was read of one company, cell by cell, so that each keeps its own filing."""
 
     def __init__(self, label: str, made: xbrl.Statements) -> None:
@@ -94,7 +99,10 @@ class _Held:
                 if row[column] is not None and filing is not None and column not in cells:
                     cells[column] = Part(value=row[column], known_from=filing[0], accession=filing[1])
 
-    def ratios(self, period_type: str, price: Mapping[date, float] | None) -> list[RatioRow]:
+    def figures(
+        self, period_type: str, price: Mapping[date, float] | None = None
+    ) -> tuple[list[Period], Figures]:
+        """The periods, the latest first, and what is computed of them."""
         periods = [
             Period(
                 report_date=day,
@@ -104,12 +112,16 @@ class _Held:
             )
             for day in sorted(self._leads, reverse=True)
         ]
-        figures = Figures(
+        return periods, Figures(
             periods,
             reported=frozenset(column for cells in self._cells.values() for column in cells),
             columns=frozenset(column for names in COLUMNS.values() for column in names),
             price=price,
         )
+
+    def ratios(self, period_type: str, price: Mapping[date, float] | None) -> list[RatioRow]:
+        """A row of ratios for each period, the latest first."""
+        periods, figures = self.figures(period_type, price)
         return [
             RatioRow(
                 lead={
@@ -161,9 +173,17 @@ def frame(
     """
     import pandas as pd
 
-    day = date.fromisoformat(as_of) if isinstance(as_of, str) else as_of
-    rows = as_records(ratio_rows(db, symbol, period=period, as_of=day, price=price))
+    rows = as_records(ratio_rows(db, symbol, period=period, as_of=day_of(as_of), price=price))
     return pd.DataFrame(rows, columns=list(COLUMN_NAMES))
 
 
-__all__ = ["COLUMN_NAMES", "PRICE", "RatioRow", "as_records", "frame", "ratio_rows"]
+__all__ = [
+    "COLUMN_NAMES",
+    "PRICE",
+    "CompanyCells",
+    "RatioRow",
+    "as_records",
+    "cells_of",
+    "frame",
+    "ratio_rows",
+]

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from itertools import groupby
 from operator import itemgetter
-from typing import TypeVar
+from typing import TypeVar, get_args
 
 from evertape.datasets.companies import Company, sic_codes
 from evertape.datasets.facts import FactSeries, facts_of
@@ -75,6 +75,7 @@ CashFlowStatement = with_lines(
 
 RECORDS: tuple[type[Record], ...] = (IncomeStatement, BalanceSheet, CashFlowStatement)
 STATEMENTS = {"income": IncomeStatement, "balance": BalanceSheet, "cash_flow": CashFlowStatement}
+NO_TWELVE_MONTHS = "a balance sheet is of a day and has no twelve months; choose quarter or annual"
 _SHARED = tuple(name for name in table_of(IncomeStatement).names if name in set(table_of(BalanceSheet).names))
 
 
@@ -124,16 +125,25 @@ def standardized(
     return xbrl.standardize_series(facts, filed, cik, as_of=as_of, reading=reading, sic=sic)
 
 
+def refuse_unknown(statement: str | None, period: str | None, reading: str) -> None:
+    """Raise UserError where there is no such statement, period or reading."""
+    wanted(statement, period)
+    if reading not in get_args(xbrl.Reading):
+        raise UserError(f"{reading} is no reading; choose one of {', '.join(get_args(xbrl.Reading))}")
+
+
 def wanted(statement: str | None, period: str | None) -> tuple[str, ...]:
     """The period types that are meant: quarters and years where nothing is said.
 
     Raises:
-        UserError: an unknown statement or period.
+        UserError: an unknown statement or period, or twelve months of balance sheets.
     """
     if statement is not None and statement not in STATEMENTS:
         raise UserError(f"{statement} is no statement; choose one of {', '.join(STATEMENTS)}")
     if period not in (None, "quarter", "annual", "ttm"):
         raise UserError(f"{period} is no period; choose quarter, annual or ttm")
+    if (statement, period) == ("balance", "ttm"):
+        raise UserError(NO_TWELVE_MONTHS)
     return (period,) if period else ("quarter", "annual")
 
 

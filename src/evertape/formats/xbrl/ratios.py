@@ -29,12 +29,13 @@ NEXT_BASIS = timedelta(days=150)
 
 @dataclass(frozen=True, kw_only=True)
 class Ratio:
-    """An entry of the catalogue. `expression` and `positive` are read from its formulas."""
+    """An entry of the catalogue. `expression` and `positive` are read from `formula` and `conditions`."""
 
     name: str
     doc: str
     unit: Unit
     formula: str
+    conditions: tuple[str, ...]
     expression: Expression
     positive: tuple[Expression, ...]
     periods: tuple[str, ...]
@@ -75,6 +76,7 @@ def read_catalogue(text: str) -> tuple[Ratio, ...]:
 
 def _ratio(name: str, entry: Mapping[str, Any]) -> Ratio:
     periods = tuple(entry.get("periods", PERIOD_TYPES))
+    conditions = tuple(entry.get("positive", ()))
     if entry["unit"] not in get_args(Unit) or not set(periods) <= set(PERIOD_TYPES):
         raise ValueError(f"{name}: unit {entry['unit']!r} or periods {periods!r} are unknown")
     return Ratio(
@@ -82,8 +84,9 @@ def _ratio(name: str, entry: Mapping[str, Any]) -> Ratio:
         doc=entry["doc"],
         unit=entry["unit"],
         formula=entry["formula"],
+        conditions=conditions,
         expression=parse(entry["formula"]),
-        positive=tuple(map(parse, entry.get("positive", ()))),
+        positive=tuple(map(parse, conditions)),
         periods=periods,
     )
 
@@ -123,9 +126,10 @@ class Figures:
         def look(name: Name) -> float | None:
             if name.column == PRICE:
                 return self._price_at(period.report_date)
-            found = self._find(name, period)
+            source = self.source_of(name, period)
+            found = source.cells.get(name.column) if source else None
             if found is None:
-                return name.unused if name.column in self._never else None
+                return self.unused(name)
             used.append(found)
             return found.value
 
@@ -141,12 +145,16 @@ class Figures:
             return None
         return Part(value=value, known_from=newest.known_from, accession=newest.accession)
 
-    def _find(self, name: Name, period: Period) -> Part | None:
+    def unused(self, name: Name) -> float | None:
+        """What stands in for a column that the company reports in no period."""
+        return name.unused if name.column in self._never else None
+
+    def source_of(self, name: Name, period: Period) -> Period | None:
+        """The period that a name is taken from; None where it is not held, or of another currency."""
         if name.when == "now":
-            return period.cells.get(name.column)
+            return period
         back = QUARTER if name.when == "opening" and period.period_type == "quarter" else YEAR
-        other = self._before(period, back)
-        return other.cells.get(name.column) if other else None
+        return self._before(period, back)
 
     def _before(self, period: Period, back: timedelta) -> Period | None:
         """The period that ended so long before, in the same currency."""
