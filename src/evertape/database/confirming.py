@@ -3,14 +3,14 @@ is one. Its bar stands beside the first, and the doubt is either laid down or ha
 
 from __future__ import annotations
 
-from collections import defaultdict, deque
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter, defaultdict, deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 
-from evertape.clock import Clock
+from evertape.clock import Clock, new_york_date
 from evertape.database.survey import Survey
-from evertape.datasets.prices import CENT, SAME, CorporateAction, DailyPrice
+from evertape.datasets.prices import CENT, NAME, SAME, CorporateAction, DailyPrice, mark_of
 from evertape.datasets.quality import Finding
 from evertape.datasets.universe import listing_id, listing_key
 from evertape.engine import passing
@@ -26,7 +26,7 @@ from evertape.model.job import Job
 from evertape.model.plan import Plan
 from evertape.model.records import Batch, Condition, table_of
 from evertape.model.store import Commit, Store
-from evertape.model.unit import Span, Unit
+from evertape.model.unit import Holding, Span, Unit
 
 STOPPED = ("interrupted", "cancelled", "running", "paused")
 LISTINGS = 50
@@ -101,7 +101,7 @@ class Confirming:
         """Go on from a finished refresh of prices: its doubtful bars are looked up, and what that cost and
         came to is reported with the job. Other jobs are reported as they are."""
         keys = {unit.key for step in plan.steps for call in step.calls for unit in call.units}
-        if job.kind != "refresh" or done.state in STOPPED or all(s.dataset != "prices" for s in plan.steps):
+        if job.kind != "refresh" or done.state in STOPPED or all(s.dataset != NAME for s in plan.steps):
             return done
         # A pretended clock stands still while the job runs.
         began = self._clock.now() - (self._clock.real_now() - job.created_at)
@@ -116,6 +116,8 @@ class Confirming:
         if asked:
             await self._look_up(asked, feeds, heard)
         await self._judge(doubts, feeds, heard)
+        held = self._store.holdings(NAME, list(keys)).values()
+        heard.notes += untold(held, new_york_date(self._clock.now()))
         return replace(
             done,
             requests=done.requests + heard.requests,
@@ -177,6 +179,16 @@ def wanted(
         else:
             left.add(doubt.key)
     return {source: list(units) for source, units in asked.items()}, len(left)
+
+
+def untold(held: Iterable[Holding], today: date) -> list[str]:
+    """That bars came from sources that tell neither splits nor dividends, where some are to be asked for."""
+    sources = Counter(holding.source for holding in held if mark_of(holding).seeks(today))
+    return [
+        f"{source} tells no splits and dividends of its {count} listings: as traded and adjusted they are "
+        "unsure; the next refresh asks a source that tells them"
+        for source, count in sorted(sources.items())
+    ]
 
 
 def next_source(feeds: Sequence[Feed], own: str) -> str | None:

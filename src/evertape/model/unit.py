@@ -102,6 +102,8 @@ class Standing:
         size: bytes on the wire that fetching is expected to cost; None where unknown.
         covered: days of it that are settled; answers must adjoin them, so that they stay in one piece.
         tried: sources that did not know it the last time; others are asked before them.
+        owed: what the answers so far have left untold about what is covered is due too, since `evidence`;
+            feeds that leave it untold are asked only where there is no other.
         quiet: nothing has been traded since the unit's last day, so that a price of now is its last one.
     """
 
@@ -117,5 +119,6 @@ class Standing:
     size: int | None = None
     covered: Span | None = None
     tried: tuple[str, ...] = ()
+    owed: bool = False
     quiet: bool = False
     evidence: tuple[str, ...] = field(default=(), repr=False)
