@@ -79,6 +79,40 @@ def test_a_split_that_is_known_by_now_resolves_a_move_and_nobody_is_asked() -> N
     assert verdict(doubt(), held(Split(BEFORE, 5, 4), yahoo=(bar(80.0), None)), RANKS, NOW) is None
 
 
+@pytest.mark.parametrize(
+    ("basis", "before", "resolved"),
+    [(10, None, True), (10, 8, True), (10, 10, False), (9, 8, False), (9, 10, True), (None, None, False)],
+)
+def test_closes_that_count_the_shares_of_other_days_are_no_move_where_a_split_lies_between(
+    basis: int | None, before: int | None, resolved: bool
+) -> None:
+    """The closes of 8 and 9 July, which count the shares of days before or after the split of the tenth."""
+    bases = [None if day is None else date(2026, 7, day) for day in (before, basis)]
+    known = Held(
+        bars={
+            (doubt().ident, BEFORE): {"schwab": (bar(100.0)._replace(day=BEFORE), bases[0])},
+            doubt().place: {"schwab": (bar(80.0), bases[1])},
+        },
+        splits={doubt().ident: [Split(date(2026, 7, 10), 5, 4)]},
+    )
+    told = verdict(doubt(), known, RANKS, NOW)
+    assert (told is not None and told.resolved_at == NOW) is resolved
+
+
+@pytest.mark.parametrize(
+    ("now", "ratio", "resolved"), [(80.0, 1.25, True), (80.0, 2.0, False), (100.3, 1.0, True)]
+)
+def test_a_close_that_is_another_now_is_no_doubt_once_the_split_since_is_told(
+    now: float, ratio: float, resolved: bool
+) -> None:
+    moved = doubt("bar_basis", found=100.0)
+    late = replace(moved.finding, report_date=BEFORE, expected=now)
+    known = held(Split(DAY, ratio, 1.0), schwab=(bar(80.0), DAY), yahoo=(bar(80.0), None))
+    told = verdict(replace(moved, finding=late), known, RANKS, NOW)
+    assert (told is not None and told.resolved_at == NOW) is resolved
+    assert wanted([replace(moved, finding=late)], known, feeds(*RANKS)) == ({}, 0)
+
+
 def test_numbers_adjusted_for_a_later_split_are_compared_as_traded() -> None:
     basis = date(2026, 7, 20)
     both = held(Split(date(2026, 7, 15), 4, 1), yahoo=(bar(80.0), None), schwab=(bar(20.0), basis))

@@ -209,6 +209,23 @@ def test_what_a_source_does_not_tell_of_splits_and_dividends_is_asked_of_another
 
 
 @pytest.mark.parametrize("source", ["schwab", "robinhood"])
+def test_closes_before_and_after_a_split_that_a_source_adjusts_for_are_no_move(
+    home: Callable[..., World], true: dict[str, Traded], source: str
+) -> None:
+    """The session of 1 July comes in shares of after the split of the second; the one before does not, or
+    comes again."""
+    world = home(source)
+    chosen = ("--symbols", ",".join((RESTLESS, *QUIET)), "--since", SINCE)
+    refresh(world, *chosen)
+    refresh(world, *chosen)
+    go_to(world, date(2026, 7, 6))
+    told = refresh(world, *chosen)
+    assert "1 explained by a split" in " ".join(told["job"]["notes"])
+    assert [found for found in findings(world) if found[0] == RESTLESS] == []
+    assert not bazaar.jumps(read(world, (RESTLESS,)), true, world.now, off=1e-3)
+
+
+@pytest.mark.parametrize("source", ["schwab", "robinhood"])
 def test_splits_that_no_source_tells_are_not_asked_for_again_at_once(
     home: Callable[..., World], source: str
 ) -> None:

@@ -38,6 +38,8 @@ COMPARED: Mapping[str, tuple[str, ...]] = {
     "bar_range": ("open", "high", "low", "close"),
 }
 """Checks whose doubts a second source can settle, and what of its bar must agree."""
+REBASED = "bar_basis"
+"""The check whose doubts a split settles that another source tells."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,7 +58,8 @@ class Doubt:
 
 @dataclass(frozen=True, kw_only=True)
 class Held:
-    """What is held of the doubtful sessions: bars by listing and day, then source; splits by listing.
+    """What is held of the doubtful sessions and those before: bars by listing and day, then source; splits by
+    listing.
 
     A bar comes with the day whose shares it counts, None for one as traded.
     """
@@ -168,6 +171,8 @@ def wanted(
     chosen: set[str] = set()
     left: set[str] = set()
     for doubt in doubts:
+        if doubt.finding.check_name not in COMPARED:
+            continue
         own = own_source(doubt, held)
         source = next_source(feeds, own) if own else None
         if source is None or len(held.bars[doubt.place]) > 1 or explained(doubt, held):
@@ -200,10 +205,23 @@ def next_source(feeds: Sequence[Feed], own: str) -> str | None:
 
 
 def explained(doubt: Doubt, held: Held) -> bool:
-    """Whether a split that is known by now explains a move."""
+    """Whether a split that is known by now explains a move: one between the days whose shares the two closes
+    count, which are their own unless their source adjusts for splits that it does not tell. Or whether those
+    since a session explain that its close is another now."""
     finding, day = doubt.finding, doubt.finding.report_date
-    splits = held.splits.get(doubt.ident, ())
-    return finding.check_name == "bar_move" and split_between(splits, sessions.before(day), day)
+    if finding.check_name == REBASED and finding.found and finding.expected:
+        ratio = factor(held.splits.get(doubt.ident, ()), day, new_york_date(finding.found_at))
+        return abs(finding.found / finding.expected / ratio - 1.0) <= SAME
+    if finding.check_name != "bar_move":
+        return False
+    before = sessions.before(day)
+    first, last = before, day
+    counted = held.bars.get((doubt.ident, before), {}).values()
+    earlier = [basis or before for bar, basis in counted if bar.close == finding.expected]
+    own = held.bars.get(doubt.place, {}).get(own_source(doubt, held))
+    if earlier and own is not None:
+        first, last = sorted((min(earlier), own[1] or day))
+    return split_between(held.splits.get(doubt.ident, ()), first, last)
 
 
 def verdict(doubt: Doubt, held: Held, ranks: Sequence[str], at: datetime) -> Finding | None:
@@ -216,6 +234,8 @@ def verdict(doubt: Doubt, held: Held, ranks: Sequence[str], at: datetime) -> Fin
     finding, splits = doubt.finding, held.splits.get(doubt.ident, ())
     if explained(doubt, held):
         return replace(finding, resolved_at=at)
+    if finding.check_name not in COMPARED:
+        return None
     own = own_source(doubt, held)
     beside = {source: bar for source, bar in held.bars.get(doubt.place, {}).items() if source != own}
     second = min(
@@ -272,7 +292,7 @@ def _told(verdicts: Sequence[Finding]) -> str:
 def _doubts(store: Store, keys: set[str], since: datetime) -> list[Doubt]:
     """The job's, the latest days first."""
     where = (
-        Condition(column="check_name", op="in", value=tuple(COMPARED)),
+        Condition(column="check_name", op="in", value=(*COMPARED, REBASED)),
         Condition(column="table_name", op="=", value=DailyPrice.table),
         Condition(column="found_at", op=">=", value=since),
         Condition(column="resolved_at", op="is null"),
@@ -290,9 +310,11 @@ def _doubts(store: Store, keys: set[str], since: datetime) -> list[Doubt]:
 
 
 def _held(store: Store, doubts: Sequence[Doubt]) -> Held:
-    """What is held of these sessions."""
+    """What is held of these sessions and of those before them."""
     mine = Condition(column="listing_id", op="in", value=tuple({doubt.ident for doubt in doubts}))
-    days = Condition(column="day", op="in", value=tuple({doubt.finding.report_date for doubt in doubts}))
+    doubted = {doubt.finding.report_date for doubt in doubts}
+    value = tuple(doubted | {sessions.before(day) for day in doubted})
+    days = Condition(column="day", op="in", value=value)
     bars: dict[tuple[int, date], dict[str, tuple[Bar, date | None]]] = defaultdict(dict)
     splits: dict[int, list[Split]] = defaultdict(list)
     if doubts:
