@@ -324,6 +324,18 @@ def test_a_doubtful_move_is_kept_and_a_second_source_confirms_it(
     assert asked(world) == {}
 
 
+@pytest.mark.parametrize("first", ["schwab", "robinhood"])
+def test_the_source_that_confirms_a_move_is_another_than_the_one_that_told_it(
+    home: Callable[..., World], true: dict[str, Traded], first: str
+) -> None:
+    world = home(first, "polygon")
+    chosen = ",".join(sorted(known(true, world.now)))
+    refresh(world, "--symbols", chosen, "--since", "2026-03-01")
+    said = [found[5] for found in findings(world) if found[3] == "note"]
+    assert said
+    assert all(sentence.endswith("; polygon confirms it") for sentence in said), said
+
+
 def csv_of(folder: Path, symbol: str, bars: dict[str, tuple[float, ...]]) -> None:
     """A file as a person has it."""
     lines = [",".join(map(str, (day, *bar))) for day, bar in bars.items()]

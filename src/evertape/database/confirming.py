@@ -7,6 +7,7 @@ from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
+from typing import NamedTuple
 
 from evertape.clock import Clock, new_york_date
 from evertape.database.survey import Survey
@@ -44,11 +45,16 @@ REBASED = "bar_basis"
 
 @dataclass(frozen=True, kw_only=True)
 class Doubt:
-    """A finding about a listing's bar of one day."""
+    """A finding about a listing's bar of one day.
+
+    `own` is the source whose bar it is about, as it stood before others were asked; empty where that bar is
+    there no more.
+    """
 
     finding: Finding
     ident: int
     key: str
+    own: str = ""
 
     @property
     def place(self) -> tuple[int, date]:
@@ -56,15 +62,20 @@ class Doubt:
         return self.ident, self.finding.report_date
 
 
+class Sent(NamedTuple):
+    """A source's bar, the day whose shares it counts (None: as traded), and when the source answered."""
+
+    bar: Bar
+    basis: date | None = None
+    at: datetime | None = None
+
+
 @dataclass(frozen=True, kw_only=True)
 class Held:
     """What is held of the doubtful sessions and those before: bars by listing and day, then source; splits by
-    listing.
+    listing."""
 
-    A bar comes with the day whose shares it counts, None for one as traded.
-    """
-
-    bars: Mapping[tuple[int, date], Mapping[str, tuple[Bar, date | None]]]
+    bars: Mapping[tuple[int, date], Mapping[str, Sent]]
     splits: Mapping[int, Sequence[Split]]
 
 
@@ -110,7 +121,10 @@ class Confirming:
         began = self._clock.now() - (self._clock.real_now() - job.created_at)
         doubts = _doubts(self._store, keys, began)
         feeds = [feed for feed in self._survey.feeds_of("prices") if feed.partial]
-        asked, left = wanted(doubts, _held(self._store, doubts), feeds)
+        held = _held(self._store, doubts)
+        ranks = list(dict.fromkeys(feed.source for feed in feeds))
+        doubts = [replace(doubt, own=own_source(doubt, held, ranks)) for doubt in doubts]
+        asked, left = wanted(doubts, held, feeds)
         heard = Heard()
         if left:
             heard.notes.append(
@@ -119,8 +133,8 @@ class Confirming:
         if asked:
             await self._look_up(asked, feeds, heard)
         await self._judge(doubts, feeds, heard)
-        held = self._store.holdings(NAME, list(keys)).values()
-        heard.notes += untold(held, new_york_date(self._clock.now()))
+        known = self._store.holdings(NAME, list(keys)).values()
+        heard.notes += untold(known, new_york_date(self._clock.now()))
         return replace(
             done,
             requests=done.requests + heard.requests,
@@ -173,8 +187,7 @@ def wanted(
     for doubt in doubts:
         if doubt.finding.check_name not in COMPARED:
             continue
-        own = own_source(doubt, held)
-        source = next_source(feeds, own) if own else None
+        source = next_source(feeds, doubt.own) if doubt.own else None
         if source is None or len(held.bars[doubt.place]) > 1 or explained(doubt, held):
             continue
         if doubt.key in chosen or len(chosen) < LISTINGS:
@@ -217,10 +230,10 @@ def explained(doubt: Doubt, held: Held) -> bool:
     before = sessions.before(day)
     first, last = before, day
     counted = held.bars.get((doubt.ident, before), {}).values()
-    earlier = [basis or before for bar, basis in counted if bar.close == finding.expected]
-    own = held.bars.get(doubt.place, {}).get(own_source(doubt, held))
+    earlier = [basis or before for bar, basis, _ in counted if bar.close == finding.expected]
+    own = held.bars.get(doubt.place, {}).get(doubt.own)
     if earlier and own is not None:
-        first, last = sorted((min(earlier), own[1] or day))
+        first, last = sorted((min(earlier), own.basis or day))
     return split_between(held.splits.get(doubt.ident, ()), first, last)
 
 
@@ -236,7 +249,7 @@ def verdict(doubt: Doubt, held: Held, ranks: Sequence[str], at: datetime) -> Fin
         return replace(finding, resolved_at=at)
     if finding.check_name not in COMPARED:
         return None
-    own = own_source(doubt, held)
+    own = doubt.own
     beside = {source: bar for source, bar in held.bars.get(doubt.place, {}).items() if source != own}
     second = min(
         beside, key=lambda name: (ranks.index(name) if name in ranks else len(ranks), name), default=""
@@ -262,19 +275,22 @@ def verdict(doubt: Doubt, held: Held, ranks: Sequence[str], at: datetime) -> Fin
     return replace(finding, expected=its, found=mine, relative_difference=difference)
 
 
-def own_source(doubt: Doubt, held: Held) -> str:
-    """The source whose bar the finding is about; empty where that bar is there no more."""
-    column, found = doubt.finding.column_name, doubt.finding.found
+def own_source(doubt: Doubt, held: Held, ranks: Sequence[str]) -> str:
+    """The source whose bar the finding is about: of several with the same number the one that answered when
+    it was found, else the first by rank. Empty where that bar is there no more."""
+    column, found, at = doubt.finding.column_name, doubt.finding.found, doubt.finding.found_at
     bars = held.bars.get(doubt.place, {})
-    return next((source for source, (bar, _) in bars.items() if getattr(bar, column) == found), "")
+    alike = [source for source, sent in bars.items() if getattr(sent.bar, column) == found]
+    order = {name: place for place, name in enumerate(ranks)}
+    return min(alike, key=lambda name: (bars[name].at != at, order.get(name, len(order)), name), default="")
 
 
 def _same(one: float, other: float) -> bool:
     return abs(one - other) <= max(SAME * max(one, other), CENT)
 
 
-def _traded(told: tuple[Bar, date | None], splits: Sequence[Split]) -> Bar:
-    bar, basis = told
+def _traded(told: Sent, splits: Sequence[Split]) -> Bar:
+    bar, basis, _ = told
     return bar if basis is None else rescaled(bar, factor(splits, bar.day, basis))
 
 
@@ -315,11 +331,11 @@ def _held(store: Store, doubts: Sequence[Doubt]) -> Held:
     doubted = {doubt.finding.report_date for doubt in doubts}
     value = tuple(doubted | {sessions.before(day) for day in doubted})
     days = Condition(column="day", op="in", value=value)
-    bars: dict[tuple[int, date], dict[str, tuple[Bar, date | None]]] = defaultdict(dict)
+    bars: dict[tuple[int, date], dict[str, Sent]] = defaultdict(dict)
     splits: dict[int, list[Split]] = defaultdict(list)
     if doubts:
-        for ident, day, source, *numbers, basis, _ in store.read(DailyPrice, (), (mine, days)):
-            bars[ident, day][source] = (Bar(day, *numbers), basis)
+        for ident, day, source, *numbers, basis, at in store.read(DailyPrice, (), (mine, days)):
+            bars[ident, day][source] = Sent(Bar(day, *numbers), basis, at)
         kind = Condition(column="kind", op="=", value="split")
         columns = ("listing_id", "ex_date", "numerator", "denominator")
         # Several sources tell the same split.
