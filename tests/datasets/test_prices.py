@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -620,6 +620,27 @@ def test_what_answers_did_not_tell_of_splits_and_dividends_is_asked_for_with_the
         read = prices.settle(answer, it.held)
         assert [row[1] for row in read.actions] == [late.day]
         assert mark_of(read.holding).told == then
+
+
+def test_the_age_of_a_gap_is_that_of_its_oldest_session() -> None:
+    """A session without trades that is no longer remembered is older than what was lost, or remembered."""
+    halted = {date(2026, 1, 8), date(2026, 7, 1)}
+    it = world(a=halted)
+    it.refresh(evening(FRIDAY), since=date(2026, 1, 2))
+    gap = sessions.between(date(2026, 3, 3), date(2026, 3, 6))
+    it.rows = {key: row for key, row in it.rows.items() if key[0] not in gap}
+    standing = it.due(evening(FRIDAY), since=date(2026, 1, 2))
+    assert (standing.lost, standing.days, it.held is not None) == (4, None, True)
+    assert it.held is not None
+    for since, oldest in ((date(2026, 1, 2), gap[0]), (date(2025, 12, 1), date(2025, 12, 1))):
+        standing = it.due(evening(FRIDAY), since=since)
+        aged = prices.aged(standing, it.held, it.days)
+        assert (aged.days, aged.level) == ((FRIDAY - oldest).days, Freshness.STALE)
+    forgetful = replace(it.held, mark=mark_of(it.held).text().replace("2026-01-08", "2026-07-02"))
+    assert prices.aged(it.due(evening(FRIDAY)), forgetful, it.days).days == (FRIDAY - gap[0]).days
+    # What lies before all that is held is as old as its first session.
+    it.refresh(evening(FRIDAY), since=date(2026, 1, 2))
+    assert it.due(evening(FRIDAY), since=date(2025, 12, 1)).days == (FRIDAY - date(2025, 12, 1)).days
 
 
 def test_splits_and_dividends_never_told_are_due_of_who_tells_them() -> None:

@@ -254,6 +254,10 @@ def test_a_gap_in_the_middle_is_seen_and_filled_and_nothing_else_is_asked_for(
     shown = world.json("status", "prices", "--symbols", f"{RESTLESS},{QUIET[0]}", "--since", SINCE)
     assert (shown["stale"], shown["current"]) == (1, 1)
     assert [(one["label"], one["missing"]) for one in shown["most_stale"]] == [(RESTLESS, 4)]
+    # From 3 March to 30 June.
+    assert shown["most_stale"][0]["days"] == 119
+    told = world.run("status", "prices", "--symbols", f"{RESTLESS},{QUIET[0]}", "--since", SINCE)
+    assert "4 sessions missing, the oldest for 119 days" in " ".join(told.stdout.split())
     told = refresh(world, "--symbols", f"{RESTLESS},{QUIET[0]},{UNKNOWN}", "--since", SINCE)
     assert asked(world) == {"yahoo": 1}
     assert spans(told).keys() == {RESTLESS}

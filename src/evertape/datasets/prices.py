@@ -6,7 +6,7 @@ that is not covered, and a covered span whose bars are fewer than the source sen
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
@@ -171,8 +171,9 @@ def _covered(standing: Standing, seen: _Seen, covered: Span, wanted: Span, now: 
     return replace(
         standing,
         level=level,
-        days=(wanted.end - covered.end).days if level.stale else None,
+        days=(wanted.end - min(covered.end, span.start)).days if level.stale and not lost else None,
         missing=missing,
+        lost=lost,
         unit=Unit(NAME, standing.key, span),
         reason=reason,
         owed=owed,
@@ -180,6 +181,21 @@ def _covered(standing: Standing, seen: _Seen, covered: Span, wanted: Span, now: 
         quiet=quiet(span.end, now),
         evidence=(mark.known.isoformat(),) if mark.known and after else (),
     )
+
+
+def aged(standing: Standing, held: Holding, days: Collection[date]) -> Standing:
+    """With the age of the oldest session that is missing, where bars were lost and those of `days` are left.
+
+    Sessions long ago that never had a bar are not remembered: of the sessions without one, as many as were
+    lost are taken for the lost ones, the latest.
+    """
+    unit, covered, mark = standing.unit, held.unit.span, mark_of(held)
+    if unit is None or unit.span is None or covered is None:
+        return standing
+    known = {*days, *map(date.fromisoformat, mark.holes)}
+    absent = [day for day in sessions.between(mark.first or covered.start, covered.end) if day not in known]
+    oldest = min([*absent[-standing.lost :], *([unit.span.start] if unit.span.start < covered.start else [])])
+    return replace(standing, days=(unit.span.end - oldest).days)
 
 
 def _level(behind: int, days: int) -> Freshness:
@@ -357,6 +373,7 @@ DATASET = Dataset(
     needs=("universe",),
     wanted=(Wanted(record=DailyPrice, columns=("listing_id",), counting="day"),),
     due=due,
+    aged=aged,
     goals=("market",),
     absence=ABSENCE,
 )

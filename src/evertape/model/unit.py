@@ -96,6 +96,7 @@ class Standing:
     Attributes:
         days: since the oldest thing missing was published; None where nothing is missing.
         missing: how many things are missing (filings, sessions).
+        lost: how many of them had been there.
         unit: what to fetch to mend it; None where nothing can be done now.
         evidence: identifiers of what is missing (accessions), so that their arrival can be seen.
         dormant: current, and the company stopped publishing.
@@ -113,6 +114,7 @@ class Standing:
     label: str = ""
     days: int | None = None
     missing: int = 0
+    lost: int = 0
     unit: Unit | None = None
     reason: str = ""
     dormant: bool = False
