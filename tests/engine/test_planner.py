@@ -273,6 +273,7 @@ def test_what_is_owed_of_splits_and_dividends_is_asked_of_who_tells_them() -> No
         feeds = {"prices": sorted((f for f in found if f.source in sources), key=lambda f: f.rank)}
         roads = planner.Roads(preferred=("schwab",))
         made = planner.make_plan("prices", [*bars_due(5), *owing], feeds, roads, {}, "1")
+        assert ["left untold" in step.reason for step in made.steps] == [False, True]
         return [(step.feed, step.cost.requests) for step in made.steps]
 
     assert steps("schwab", "yahoo") == [("schwab.pricehistory", 5), ("yahoo.chart", 60)]

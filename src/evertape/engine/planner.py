@@ -130,6 +130,7 @@ def make_plan(
     for dataset, wanted in _asked_together(due):
         units, others = wanted, ""
         tried, owed = wanted[0].tried, wanted[0].owed
+        untold = ", with what earlier answers left untold" if owed else ""
         able = [
             feed
             for feed in feeds.get(dataset, ())
@@ -145,7 +146,7 @@ def make_plan(
                 continue
             asked = route.asked
             answered = [standing for standing in units if route.answers(standing.unit, asked)]
-            reason = f"{len(asked)} of {dataset} due: {_reasons(units)}{others}"
+            reason = f"{len(asked)} of {dataset} due: {_reasons(units)}{untold}{others}"
             steps.append(
                 Step(feed=route.feed.name, dataset=dataset, calls=route.calls, cost=route.cost, reason=reason)
             )
