@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -620,6 +620,82 @@ def test_what_answers_did_not_tell_of_splits_and_dividends_is_asked_for_with_the
         read = prices.settle(answer, it.held)
         assert [row[1] for row in read.actions] == [late.day]
         assert mark_of(read.holding).told == then
+
+
+def test_the_age_of_a_gap_is_that_of_its_oldest_session() -> None:
+    """A session without trades that is no longer remembered is older than what was lost, or remembered."""
+    halted = {date(2026, 1, 8), date(2026, 7, 1)}
+    it = world(a=halted)
+    it.refresh(evening(FRIDAY), since=date(2026, 1, 2))
+    gap = sessions.between(date(2026, 3, 3), date(2026, 3, 6))
+    it.rows = {key: row for key, row in it.rows.items() if key[0] not in gap}
+    standing = it.due(evening(FRIDAY), since=date(2026, 1, 2))
+    assert (standing.lost, standing.days, it.held is not None) == (4, None, True)
+    assert it.held is not None
+    for since, oldest in ((date(2026, 1, 2), gap[0]), (date(2025, 12, 1), date(2025, 12, 1))):
+        standing = it.due(evening(FRIDAY), since=since)
+        aged = prices.aged(standing, it.held, it.days)
+        assert (aged.days, aged.level) == ((FRIDAY - oldest).days, Freshness.STALE)
+    forgetful = replace(it.held, mark=mark_of(it.held).text().replace("2026-01-08", "2026-07-02"))
+    assert prices.aged(it.due(evening(FRIDAY)), forgetful, it.days).days == (FRIDAY - gap[0]).days
+    # What lies before all that is held is as old as its first session.
+    it.refresh(evening(FRIDAY), since=date(2026, 1, 2))
+    assert it.due(evening(FRIDAY), since=date(2025, 12, 1)).days == (FRIDAY - date(2025, 12, 1)).days
+
+
+def test_splits_and_dividends_never_told_are_due_of_who_tells_them() -> None:
+    """Brokers tell none: they are sought at once, after a week where nobody knew, and then no more."""
+    it = world()
+    now = evening(FRIDAY)
+
+    def answered(unit: Unit | None, at: datetime, since: date | None = None) -> None:
+        assert unit is not None
+        assert unit.span is not None
+        bars = tuple(bar(day) for day in sessions.between(unit.span.start, unit.span.end))
+        series = Series(symbol="AAPL", bars=bars)
+        answer = Answer(unit=unit, series=series, source="a", at=at, since=since, silent=since is None)
+        read = prices.settle(answer, it.held)
+        it.held = read.holding
+        it.rows |= {(row[1], "a"): row for row in read.bars}
+
+    first = it.due(now)
+    assert not first.owed
+    answered(first.unit, now)
+    owed = it.due(now)
+    last = Unit("prices", KEY, Span(FRIDAY, FRIDAY))
+    assert (owed.owed, owed.unit, owed.level, owed.missing) == (True, last, Freshness.RECENT, 0)
+    assert owed.evidence == ("2026-05-29",)
+    answered(owed.unit, now)
+    assert it.due(now).unit is None
+    for day in sessions.between(date(2026, 7, 13), date(2026, 7, 16)):
+        due = it.due(evening(day))
+        assert (due.owed, due.unit) == (False, Unit("prices", KEY, Span(day, day)))
+        answered(due.unit, evening(day))
+    again = it.due(evening(date(2026, 7, 17)))
+    assert (again.owed, again.missing) == (True, 1)
+    assert again.evidence == ("2026-05-29",)
+    answered(again.unit, evening(date(2026, 7, 17)), since=date(2026, 5, 29))
+    assert (mark_of(it.held).told, mark_of(it.held).sought) == (None, None)
+    days = sessions.between(date(2026, 7, 20), date(2026, 8, 20))
+    asked_for = []
+    for day in days:
+        due = it.due(evening(day))
+        asked_for.append(due.owed)
+        answered(due.unit, evening(day), since=date(2026, 7, 17) if due.owed else None)
+    assert asked_for.index(True) == 21
+    assert not any(asked_for[22:])
+
+
+def test_a_close_that_counts_later_shares_is_the_same_as_the_one_that_was_traded() -> None:
+    """Friday's close, asked for on the Monday of the split, and then as traded of who tells the split."""
+    friday, monday = date(2020, 8, 28), date(2020, 8, 31)
+    unit, at = Unit("prices", KEY, Span(friday, friday)), evening(monday)
+    sent = Series(symbol="X", bars=(bar(friday, 124.8075),), adjusted=True, basis=monday, tells_splits=False)
+    held = prices.settle(Answer(unit=unit, series=sent, source="a", at=at, silent=True), None).holding
+    told = Series(symbol="X", bars=(bar(friday, 499.23),), splits=(SPLIT,))
+    read = prices.settle(Answer(unit=unit, series=told, source="b", at=at, since=friday), held)
+    assert (closes(read.bars), read.notes, read.findings) == ([499.23], (), ())
+    assert read.holding is not None
 
 
 def test_a_mark_of_an_earlier_version_owes_nothing() -> None:

@@ -6,8 +6,13 @@ import json
 import re
 import urllib.request
 from collections.abc import Callable
+from datetime import UTC, date, datetime
 from pathlib import Path
 
+import pytest
+
+from evertape.formats.greeks import years_to
+from evertape.formats.quotes import LEAST_VOLATILITY, MOST_VOLATILITY
 from tests.e2e.conftest import market, serve, world
 from tests.e2e.world import World
 
@@ -45,6 +50,21 @@ def test_the_commands_of_the_page_fetch_and_show(market: Callable[..., World]) -
     chain = told.json("options", first, "--dte", "25-40", "--delta", "0.2-0.35")
     assert chain
     assert all(25 <= row["dte"] <= 40 and 0.2 <= abs(row["delta"]) <= 0.35 for row in chain)
+
+
+def test_the_time_and_the_bounds_of_computed_greeks_are_those_of_the_page() -> None:
+    page = " ".join(PAGE.split())
+    told = re.search(
+        r"to 16:00 in New York on the day of expiration, at least (\d+) hour, in years of 365", page
+    )
+    assert told
+    # 23:59 in New York, as a pretended day ends, is four in the morning of UTC in summer.
+    ended = datetime(2026, 7, 3, 3, 59, tzinfo=UTC)
+    assert years_to(date(2026, 7, 10), ended) == pytest.approx((8 - (8 - 1 / 60) / 24) / 365)
+    assert years_to(date(2026, 7, 2), ended) == pytest.approx(int(told[1]) / 24 / 365)
+    bounds = re.search(r"0\.00001, whatever is below ([\d.]+) % or above (\d+) % a year", page)
+    assert bounds
+    assert [float(bound) / 100 for bound in bounds.groups()] == [LEAST_VOLATILITY, MOST_VOLATILITY]
 
 
 def test_every_setting_of_the_page_is_read(world: World) -> None:

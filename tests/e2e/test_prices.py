@@ -165,6 +165,8 @@ def test_numbers_adjusted_for_splits_not_told_are_as_traded_once_another_source_
     assert set(world.sql("SELECT source, split_basis FROM daily_prices")) == {(source, world.now)}
     assert not bazaar.actions_differ(world, {}, SINCE, world.now)
     wrong = differences(held(world), true, SINCE, world.now)
+    shown = world.json("prices", SPLIT, "--raw")
+    assert {row["split_basis"] for row in shown if row["day"] < world.now} == {world.now}
     split = {symbol for symbol, one in true.items() if any(SINCE < day <= world.now for day in one.splits)}
     assert {line.partition(" ")[0] for line in wrong} == split
     world.extra["EVERTAPE_SOURCES"] = "yahoo"
@@ -174,6 +176,68 @@ def test_numbers_adjusted_for_splits_not_told_are_as_traded_once_another_source_
     raw = read(world, known(true, world.now), "--raw")
     assert not differences(raw, true, "2025-12-01", world.now, sorted(split))
     assert not differences(raw, true, SINCE, world.now, sorted(known(true, world.now) - split))
+
+
+@pytest.mark.parametrize("source", ["schwab", "robinhood"])
+def test_what_a_source_does_not_tell_of_splits_and_dividends_is_asked_of_another(
+    home: Callable[..., World], true: dict[str, Traded], source: str
+) -> None:
+    world, since = home(source, day=date(2026, 7, 2)), "2025-01-02"
+    some = (RESTLESS, SPLIT, "GAAC", *QUIET)
+    chosen = ("--symbols", ",".join(some), "--since", since)
+    told = refresh(world, *chosen)
+    assert f"{source} tells no splits and dividends of its 5 listings" in " ".join(told["job"]["notes"])
+    rows_of = "SELECT * FROM daily_prices WHERE source = ?"
+    sent = world.sql(rows_of, source)
+    (step,) = (told := refresh(world, *chosen))["plan"]["steps"]
+    assert (step["feed"], step["cost"]["requests"], asked(world)) == ("yahoo.chart", 5, {"yahoo": 5})
+    assert "splits and dividends" not in " ".join(told["job"]["notes"])
+    assert set(map(tuple, spans(told).values())) == {((world.now, world.now),)}
+    assert not bazaar.actions_differ(world, true, since, world.now, some)
+    # The rows of the first source stand as they were sent; reading makes of them what was traded.
+    assert world.sql(rows_of, source) == sent
+    rows = world.json("prices", ",".join(some), "--raw")
+    assert {(row["source"], row["split_basis"]) for row in rows} == {(source, None)}
+    assert not differences(read(world, some, "--raw"), true, since, world.now, some)
+    assert not bazaar.jumps(read(world, some), true, world.now, off=1e-3)
+    assert "job" not in refresh(world, *chosen)
+    assert asked(world) == {}
+    # From here on it is asked alone.
+    go_to(world, date(2026, 7, 6))
+    refresh(world, *chosen)
+    assert asked(world).keys() == {source}
+
+
+@pytest.mark.parametrize("source", ["schwab", "robinhood"])
+def test_closes_before_and_after_a_split_that_a_source_adjusts_for_are_no_move(
+    home: Callable[..., World], true: dict[str, Traded], source: str
+) -> None:
+    """The session of 1 July comes in shares of after the split of the second; the one before does not, or
+    comes again."""
+    world = home(source)
+    chosen = ("--symbols", ",".join((RESTLESS, *QUIET)), "--since", SINCE)
+    refresh(world, *chosen)
+    refresh(world, *chosen)
+    go_to(world, date(2026, 7, 6))
+    told = refresh(world, *chosen)
+    assert "1 explained by a split" in " ".join(told["job"]["notes"])
+    assert [found for found in findings(world) if found[0] == RESTLESS] == []
+    assert not bazaar.jumps(read(world, (RESTLESS,)), true, world.now, off=1e-3)
+
+
+@pytest.mark.parametrize("source", ["schwab", "robinhood"])
+def test_splits_that_no_source_tells_are_not_asked_for_again_at_once(
+    home: Callable[..., World], source: str
+) -> None:
+    world = home(source)
+    bazaar.post(world, "vendors", {"yahoo": {"knows": 0}})
+    chosen = ("--symbols", ",".join(QUIET), "--since", SINCE)
+    refresh(world, *chosen)
+    refresh(world, *chosen)
+    assert asked(world).keys() == {"yahoo", source}
+    assert "job" not in refresh(world, *chosen)
+    rows = world.json("prices", QUIET[0], "--raw")
+    assert {row["split_basis"] for row in rows if row["day"] < world.now} == {world.now}
 
 
 def test_a_gap_in_the_middle_is_seen_and_filled_and_nothing_else_is_asked_for(
@@ -190,6 +254,10 @@ def test_a_gap_in_the_middle_is_seen_and_filled_and_nothing_else_is_asked_for(
     shown = world.json("status", "prices", "--symbols", f"{RESTLESS},{QUIET[0]}", "--since", SINCE)
     assert (shown["stale"], shown["current"]) == (1, 1)
     assert [(one["label"], one["missing"]) for one in shown["most_stale"]] == [(RESTLESS, 4)]
+    # From 3 March to 30 June.
+    assert shown["most_stale"][0]["days"] == 119
+    told = world.run("status", "prices", "--symbols", f"{RESTLESS},{QUIET[0]}", "--since", SINCE)
+    assert "4 sessions missing, the oldest for 119 days" in " ".join(told.stdout.split())
     told = refresh(world, "--symbols", f"{RESTLESS},{QUIET[0]},{UNKNOWN}", "--since", SINCE)
     assert asked(world) == {"yahoo": 1}
     assert spans(told).keys() == {RESTLESS}
@@ -211,7 +279,7 @@ def test_a_split_between_two_runs_leaves_the_bars_as_traded_and_no_jump(
     go_to(world, date(2025, 4, 17))
     told = refresh(world, *chosen)
     assert set(map(tuple, spans(told).values())) == {((world.now, world.now),)}
-    assert asked(world).get("yahoo", 0) == {("yahoo",): 3, ("polygon",): 0, ("schwab", "yahoo"): 1}[sources]
+    assert asked(world).get("yahoo", 0) == {("yahoo",): 3, ("polygon",): 0, ("schwab", "yahoo"): 3}[sources]
     after = held(world)
     assert {day: row for day, row in after[SPLIT].items() if day < world.now} == before[SPLIT]
     assert world.sql(
@@ -220,8 +288,8 @@ def test_a_split_between_two_runs_leaves_the_bars_as_traded_and_no_jump(
     raw = read(world, (SPLIT, *QUIET), "--raw") if "schwab" in sources else after
     assert not differences(raw, true, since, world.now, (SPLIT, *QUIET))
     adjusted = read(world, (SPLIT, *QUIET))
-    # Schwab tells no dividends.
-    assert not bazaar.jumps(adjusted, true, world.now, told=world if "schwab" in sources else None)
+    # Schwab tells neither splits nor dividends, and Yahoo is asked for all since the first bar.
+    assert not bazaar.jumps(adjusted, true, world.now)
     assert adjusted[SPLIT]["2025-04-16"][3] == pytest.approx(true[SPLIT].bars["2025-04-16"][3] / 4, rel=1e-3)
 
 
@@ -258,6 +326,18 @@ def test_a_doubtful_move_is_kept_and_a_second_source_confirms_it(
     # Nobody is asked twice, and nothing is due.
     assert "job" not in refresh(world, "--scope", "all", "--since", "2026-03-01")
     assert asked(world) == {}
+
+
+@pytest.mark.parametrize("first", ["schwab", "robinhood"])
+def test_the_source_that_confirms_a_move_is_another_than_the_one_that_told_it(
+    home: Callable[..., World], true: dict[str, Traded], first: str
+) -> None:
+    world = home(first, "polygon")
+    chosen = ",".join(sorted(known(true, world.now)))
+    refresh(world, "--symbols", chosen, "--since", "2026-03-01")
+    said = [found[5] for found in findings(world) if found[3] == "note"]
+    assert said
+    assert all(sentence.endswith("; polygon confirms it") for sentence in said), said
 
 
 def csv_of(folder: Path, symbol: str, bars: dict[str, tuple[float, ...]]) -> None:

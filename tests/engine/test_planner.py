@@ -13,7 +13,7 @@ from evertape.engine import planner, report
 from evertape.model.plan import Plan
 from evertape.model.unit import Freshness, Span, Standing, Unit
 from evertape.settings import BANDWIDTH
-from evertape.sources import cboe, schwab, sec, yahoo
+from evertape.sources import cboe, polygon, robinhood, schwab, sec, yahoo
 
 
 def company(number: int, level: Freshness, size: int | None = None, days: int | None = None) -> Standing:
@@ -261,6 +261,25 @@ def test_of_yahoo_quotes_are_asked_for_the_next_session_and_charts_for_what_they
     new, old = bars_due(3, covered=None), bars_due(2, evidence=("2026-01-02",))
     assert steps(*bars_due(60), *new, *old) == [("yahoo.quotes", 2, 14), ("yahoo.chart", 5, 5)]
     assert steps(*bars_due(4)) == [("yahoo.chart", 4, 4)]
+
+
+def test_what_is_owed_of_splits_and_dividends_is_asked_of_who_tells_them() -> None:
+    found = [
+        f for f in (*schwab.FEEDS, *robinhood.FEEDS, *polygon.FEEDS, *yahoo.FEEDS) if f.dataset == "prices"
+    ]
+    owing = bars_due(60, owed=True)
+
+    def steps(*sources: str) -> list[tuple[str, int]]:
+        feeds = {"prices": sorted((f for f in found if f.source in sources), key=lambda f: f.rank)}
+        roads = planner.Roads(preferred=("schwab",))
+        made = planner.make_plan("prices", [*bars_due(5), *owing], feeds, roads, {}, "1")
+        assert ["left untold" in step.reason for step in made.steps] == [False, True]
+        return [(step.feed, step.cost.requests) for step in made.steps]
+
+    assert steps("schwab", "yahoo") == [("schwab.pricehistory", 5), ("yahoo.chart", 60)]
+    assert steps("schwab", "robinhood", "polygon") == [("schwab.pricehistory", 5), ("polygon.range", 180)]
+    # Where nobody tells them, the day itself is asked for all the same.
+    assert steps("schwab") == [("schwab.pricehistory", 5), ("schwab.pricehistory", 60)]
 
 
 def test_what_others_leave_is_asked_of_yahoos_charts_at_their_cost() -> None:

@@ -48,6 +48,23 @@ def test_apple_four_for_one_and_its_dividend() -> None:
     assert found.bars[0].by_all.close == pytest.approx(113.9025 * (1 - 0.205 / 113.9025))
 
 
+@pytest.mark.parametrize(
+    ("told", "unsure"),
+    [(None, []), (date(2020, 8, 31), []), (date(2020, 8, 30), [6, 28]), (date(2020, 8, 1), [6, 28])],
+)
+def test_bars_adjusted_for_splits_are_as_traded_by_those_told_and_say_so_where_some_may_lack(
+    told: date | None, unsure: list[int]
+) -> None:
+    basis = date(2020, 8, 31)
+    sent = [bar(date(2020, 8, 6), 113.9025, 400), bar(date(2020, 8, 28), 124.8075, 400), bar(basis, 129.04)]
+    split = ToldSplit("second", Split(basis, 4, 1))
+    found = adjusted([ToldBar("first", each, basis) for each in sent], [split], [], RANK, told=told)
+    assert [each.bar.close for each in found.bars] == [455.61, 499.23, 129.04]
+    assert [each.bar.volume for each in found.bars] == [100, 100, 100]
+    assert [each.bar.day.day for each in found.bars if each.split_basis] == unsure
+    assert {each.split_basis for each in found.bars} <= {basis, None}
+
+
 def test_a_split_that_is_announced_changes_nothing_before_its_day() -> None:
     found = series([bar(date(2020, 8, 28), 499.23)], [Split(date(2020, 8, 31), 4, 1)], [])
     assert found.bars[0].split_factor == 1

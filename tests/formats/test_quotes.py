@@ -25,6 +25,8 @@ SOUND = Quote(
     delta=-0.3, gamma=0.02, theta=-0.08, vega=0.2,
 )  # fmt: skip
 GREEKS = ("delta", "gamma", "theta", "vega")
+YAHOOS_NOTHING = 1.0000000000000003e-05
+"""As Yahoo's recorded chains have it in place of a volatility."""
 NO_GREEKS: dict[str, Any] = dict.fromkeys(GREEKS)
 
 
@@ -68,7 +70,9 @@ def test_an_amount_that_cannot_be_is_null_and_told(name: str, bad: Any) -> None:
     assert (found["mid"] is None) == (name in ("bid", "ask"))
 
 
-@pytest.mark.parametrize("bad", [0, 0.0, math.nan, -999, -999.0, 10.01, math.inf, "NaN"])
+@pytest.mark.parametrize(
+    "bad", [0, 0.0, YAHOOS_NOTHING, 0.00001, 9.9e-4, math.nan, -999, -999.0, 10.01, math.inf, "NaN"]
+)
 def test_an_implied_volatility_that_cannot_be_is_null_and_told(bad: Any) -> None:
     found, said = judge(implied_volatility=bad)
     assert [(c[0], c[1], c[2]) for c in said] == [("option_volatility", "implied_volatility", "soft")]

@@ -143,7 +143,7 @@ def _told(true: Mapping[str, Any], row: Mapping[str, Any], spot: float) -> dict[
     values = (
         true["type"], true["expiration"], (expiration - DAY).days, true["strike"], bid, ask,
         (bid + ask) / 2 if ask > 0 and bid <= ask else None, last, volume, true["open_interest"],
-        _volatility(true, source), spot,
+        _volatility(true), spot,
     )  # fmt: skip
     told = dict(zip(_QUOTED, values, strict=True))
     if not row["greeks_computed"] and row["delta"] is not None:
@@ -151,11 +151,9 @@ def _told(true: Mapping[str, Any], row: Mapping[str, Any], spot: float) -> dict[
     return told
 
 
-def _volatility(true: Mapping[str, Any], source: str) -> float | None:
-    """Spoiled ones are nothing; Yahoo's failed solver says 0.00001 instead."""
-    if true["bad"] == "sentinel":
-        return 1e-5 if source == "yahoo" else None
-    return None if true["bad"] == "iv-zero" else true["iv"]
+def _volatility(true: Mapping[str, Any]) -> float | None:
+    """Spoiled ones are nothing, also the 0.00001 of Yahoo's failed solver."""
+    return None if true["bad"] in ("iv-zero", "sentinel") else true["iv"]
 
 
 def _same(held: Any, true: Any) -> bool:

@@ -13,9 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evertape.datasets import options, prices
+from evertape.datasets.quality import Finding
 from evertape.errors import Denied, Malformed, Throttled, Transient
 from evertape.model.call import Call, Reply
 from evertape.model.login import LoginState, Send, Session
+from evertape.model.records import table_of
 from evertape.model.unit import Freshness, Holding, Outcome, Span, Standing, Unit
 from evertape.sources import yahoo
 from tests.formats.test_yahoo import CHAINS, NVDA, OXY, apple
@@ -263,6 +265,24 @@ def test_all_expirations_of_oxy_are_one_snapshot(recorded: dict[str, Recording])
     sizes = [len(answer.body) for answer in (recorded[name] for name in sorted(recorded))]
     assert last.size is not None
     assert max(sizes) < last.size < 17 * max(sizes)
+
+
+@pytest.mark.shared
+def test_where_yahoos_solver_failed_there_is_no_volatility_and_none_is_made_greeks_of(
+    recorded: dict[str, Recording],
+) -> None:
+    """0.00001 of contracts of OXY in market hours, bid for or not."""
+    pages, _ = snapshot(recorded, "all")
+    names = table_of(options.OptionQuote).names
+    found = [dict(zip(names, row, strict=True)) for row in rows(pages, options.OptionQuote)]
+    failed = [quote for quote in found if quote["implied_volatility"] is None]
+    assert (len(failed), len(found)) == (53, 716)
+    assert {(quote["delta"], quote["theta"], quote["greeks_computed"]) for quote in failed} == {
+        (None, None, None)
+    }
+    assert min(quote["implied_volatility"] for quote in found if quote not in failed) > 0.06
+    said = [row for row in rows(pages, Finding) if row[1] == "option_volatility"]
+    assert len(said) == len(failed)
 
 
 @pytest.mark.shared

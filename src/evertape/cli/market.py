@@ -21,7 +21,12 @@ _SHOWN = (
 @click.argument("symbols", type=Symbols())
 @click.option("--start", type=Day(), help="The first session.")
 @click.option("--end", type=Day(), help="The last session.")
-@click.option("--raw", is_flag=True, help="As traded, without adjusting for splits and dividends.")
+@click.option(
+    "--raw",
+    is_flag=True,
+    help="As traded, without adjusting for splits and dividends; where a split_basis stands, but for splits "
+    "up to that day that nobody has told.",
+)
 @click.option(
     "--limit", type=click.IntRange(1, 100_000), help="The latest N rows; all in JSON, 20 in a table."
 )

@@ -3,14 +3,15 @@ is one. Its bar stands beside the first, and the doubt is either laid down or ha
 
 from __future__ import annotations
 
-from collections import defaultdict, deque
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter, defaultdict, deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
+from typing import NamedTuple
 
-from evertape.clock import Clock
+from evertape.clock import Clock, new_york_date
 from evertape.database.survey import Survey
-from evertape.datasets.prices import CENT, SAME, CorporateAction, DailyPrice
+from evertape.datasets.prices import CENT, NAME, SAME, CorporateAction, DailyPrice, mark_of
 from evertape.datasets.quality import Finding
 from evertape.datasets.universe import listing_id, listing_key
 from evertape.engine import passing
@@ -26,7 +27,7 @@ from evertape.model.job import Job
 from evertape.model.plan import Plan
 from evertape.model.records import Batch, Condition, table_of
 from evertape.model.store import Commit, Store
-from evertape.model.unit import Span, Unit
+from evertape.model.unit import Holding, Span, Unit
 
 STOPPED = ("interrupted", "cancelled", "running", "paused")
 LISTINGS = 50
@@ -38,15 +39,22 @@ COMPARED: Mapping[str, tuple[str, ...]] = {
     "bar_range": ("open", "high", "low", "close"),
 }
 """Checks whose doubts a second source can settle, and what of its bar must agree."""
+REBASED = "bar_basis"
+"""The check whose doubts a split settles that another source tells."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Doubt:
-    """A finding about a listing's bar of one day."""
+    """A finding about a listing's bar of one day.
+
+    `own` is the source whose bar it is about, as it stood before others were asked; empty where that bar is
+    there no more.
+    """
 
     finding: Finding
     ident: int
     key: str
+    own: str = ""
 
     @property
     def place(self) -> tuple[int, date]:
@@ -54,14 +62,20 @@ class Doubt:
         return self.ident, self.finding.report_date
 
 
+class Sent(NamedTuple):
+    """A source's bar, the day whose shares it counts (None: as traded), and when the source answered."""
+
+    bar: Bar
+    basis: date | None = None
+    at: datetime | None = None
+
+
 @dataclass(frozen=True, kw_only=True)
 class Held:
-    """What is held of the doubtful sessions: bars by listing and day, then source; splits by listing.
+    """What is held of the doubtful sessions and those before: bars by listing and day, then source; splits by
+    listing."""
 
-    A bar comes with the day whose shares it counts, None for one as traded.
-    """
-
-    bars: Mapping[tuple[int, date], Mapping[str, tuple[Bar, date | None]]]
+    bars: Mapping[tuple[int, date], Mapping[str, Sent]]
     splits: Mapping[int, Sequence[Split]]
 
 
@@ -101,13 +115,16 @@ class Confirming:
         """Go on from a finished refresh of prices: its doubtful bars are looked up, and what that cost and
         came to is reported with the job. Other jobs are reported as they are."""
         keys = {unit.key for step in plan.steps for call in step.calls for unit in call.units}
-        if job.kind != "refresh" or done.state in STOPPED or all(s.dataset != "prices" for s in plan.steps):
+        if job.kind != "refresh" or done.state in STOPPED or all(s.dataset != NAME for s in plan.steps):
             return done
         # A pretended clock stands still while the job runs.
         began = self._clock.now() - (self._clock.real_now() - job.created_at)
         doubts = _doubts(self._store, keys, began)
         feeds = [feed for feed in self._survey.feeds_of("prices") if feed.partial]
-        asked, left = wanted(doubts, _held(self._store, doubts), feeds)
+        held = _held(self._store, doubts)
+        ranks = list(dict.fromkeys(feed.source for feed in feeds))
+        doubts = [replace(doubt, own=own_source(doubt, held, ranks)) for doubt in doubts]
+        asked, left = wanted(doubts, held, feeds)
         heard = Heard()
         if left:
             heard.notes.append(
@@ -116,6 +133,8 @@ class Confirming:
         if asked:
             await self._look_up(asked, feeds, heard)
         await self._judge(doubts, feeds, heard)
+        known = self._store.holdings(NAME, list(keys)).values()
+        heard.notes += untold(known, new_york_date(self._clock.now()))
         return replace(
             done,
             requests=done.requests + heard.requests,
@@ -166,8 +185,9 @@ def wanted(
     chosen: set[str] = set()
     left: set[str] = set()
     for doubt in doubts:
-        own = own_source(doubt, held)
-        source = next_source(feeds, own) if own else None
+        if doubt.finding.check_name not in COMPARED:
+            continue
+        source = next_source(feeds, doubt.own) if doubt.own else None
         if source is None or len(held.bars[doubt.place]) > 1 or explained(doubt, held):
             continue
         if doubt.key in chosen or len(chosen) < LISTINGS:
@@ -179,6 +199,16 @@ def wanted(
     return {source: list(units) for source, units in asked.items()}, len(left)
 
 
+def untold(held: Iterable[Holding], today: date) -> list[str]:
+    """That bars came from sources that tell neither splits nor dividends, where some are to be asked for."""
+    sources = Counter(holding.source for holding in held if mark_of(holding).seeks(today))
+    return [
+        f"{source} tells no splits and dividends of its {count} listings: as traded and adjusted they are "
+        "unsure; the next refresh asks a source that tells them"
+        for source, count in sorted(sources.items())
+    ]
+
+
 def next_source(feeds: Sequence[Feed], own: str) -> str | None:
     """The source that is asked after `own`; the last is followed by the first. None where there is no
     other."""
@@ -188,10 +218,23 @@ def next_source(feeds: Sequence[Feed], own: str) -> str | None:
 
 
 def explained(doubt: Doubt, held: Held) -> bool:
-    """Whether a split that is known by now explains a move."""
+    """Whether a split that is known by now explains a move: one between the days whose shares the two closes
+    count, which are their own unless their source adjusts for splits that it does not tell. Or whether those
+    since a session explain that its close is another now."""
     finding, day = doubt.finding, doubt.finding.report_date
-    splits = held.splits.get(doubt.ident, ())
-    return finding.check_name == "bar_move" and split_between(splits, sessions.before(day), day)
+    if finding.check_name == REBASED and finding.found and finding.expected:
+        ratio = factor(held.splits.get(doubt.ident, ()), day, new_york_date(finding.found_at))
+        return abs(finding.found / finding.expected / ratio - 1.0) <= SAME
+    if finding.check_name != "bar_move":
+        return False
+    before = sessions.before(day)
+    first, last = before, day
+    counted = held.bars.get((doubt.ident, before), {}).values()
+    earlier = [basis or before for bar, basis, _ in counted if bar.close == finding.expected]
+    own = held.bars.get(doubt.place, {}).get(doubt.own)
+    if earlier and own is not None:
+        first, last = sorted((min(earlier), own.basis or day))
+    return split_between(held.splits.get(doubt.ident, ()), first, last)
 
 
 def verdict(doubt: Doubt, held: Held, ranks: Sequence[str], at: datetime) -> Finding | None:
@@ -204,7 +247,9 @@ def verdict(doubt: Doubt, held: Held, ranks: Sequence[str], at: datetime) -> Fin
     finding, splits = doubt.finding, held.splits.get(doubt.ident, ())
     if explained(doubt, held):
         return replace(finding, resolved_at=at)
-    own = own_source(doubt, held)
+    if finding.check_name not in COMPARED:
+        return None
+    own = doubt.own
     beside = {source: bar for source, bar in held.bars.get(doubt.place, {}).items() if source != own}
     second = min(
         beside, key=lambda name: (ranks.index(name) if name in ranks else len(ranks), name), default=""
@@ -230,19 +275,22 @@ def verdict(doubt: Doubt, held: Held, ranks: Sequence[str], at: datetime) -> Fin
     return replace(finding, expected=its, found=mine, relative_difference=difference)
 
 
-def own_source(doubt: Doubt, held: Held) -> str:
-    """The source whose bar the finding is about; empty where that bar is there no more."""
-    column, found = doubt.finding.column_name, doubt.finding.found
+def own_source(doubt: Doubt, held: Held, ranks: Sequence[str]) -> str:
+    """The source whose bar the finding is about: of several with the same number the one that answered when
+    it was found, else the first by rank. Empty where that bar is there no more."""
+    column, found, at = doubt.finding.column_name, doubt.finding.found, doubt.finding.found_at
     bars = held.bars.get(doubt.place, {})
-    return next((source for source, (bar, _) in bars.items() if getattr(bar, column) == found), "")
+    alike = [source for source, sent in bars.items() if getattr(sent.bar, column) == found]
+    order = {name: place for place, name in enumerate(ranks)}
+    return min(alike, key=lambda name: (bars[name].at != at, order.get(name, len(order)), name), default="")
 
 
 def _same(one: float, other: float) -> bool:
     return abs(one - other) <= max(SAME * max(one, other), CENT)
 
 
-def _traded(told: tuple[Bar, date | None], splits: Sequence[Split]) -> Bar:
-    bar, basis = told
+def _traded(told: Sent, splits: Sequence[Split]) -> Bar:
+    bar, basis, _ = told
     return bar if basis is None else rescaled(bar, factor(splits, bar.day, basis))
 
 
@@ -260,7 +308,7 @@ def _told(verdicts: Sequence[Finding]) -> str:
 def _doubts(store: Store, keys: set[str], since: datetime) -> list[Doubt]:
     """The job's, the latest days first."""
     where = (
-        Condition(column="check_name", op="in", value=tuple(COMPARED)),
+        Condition(column="check_name", op="in", value=(*COMPARED, REBASED)),
         Condition(column="table_name", op="=", value=DailyPrice.table),
         Condition(column="found_at", op=">=", value=since),
         Condition(column="resolved_at", op="is null"),
@@ -278,14 +326,16 @@ def _doubts(store: Store, keys: set[str], since: datetime) -> list[Doubt]:
 
 
 def _held(store: Store, doubts: Sequence[Doubt]) -> Held:
-    """What is held of these sessions."""
+    """What is held of these sessions and of those before them."""
     mine = Condition(column="listing_id", op="in", value=tuple({doubt.ident for doubt in doubts}))
-    days = Condition(column="day", op="in", value=tuple({doubt.finding.report_date for doubt in doubts}))
-    bars: dict[tuple[int, date], dict[str, tuple[Bar, date | None]]] = defaultdict(dict)
+    doubted = {doubt.finding.report_date for doubt in doubts}
+    value = tuple(doubted | {sessions.before(day) for day in doubted})
+    days = Condition(column="day", op="in", value=value)
+    bars: dict[tuple[int, date], dict[str, Sent]] = defaultdict(dict)
     splits: dict[int, list[Split]] = defaultdict(list)
     if doubts:
-        for ident, day, source, *numbers, basis, _ in store.read(DailyPrice, (), (mine, days)):
-            bars[ident, day][source] = (Bar(day, *numbers), basis)
+        for ident, day, source, *numbers, basis, at in store.read(DailyPrice, (), (mine, days)):
+            bars[ident, day][source] = Sent(Bar(day, *numbers), basis, at)
         kind = Condition(column="kind", op="=", value="split")
         columns = ("listing_id", "ex_date", "numerator", "denominator")
         # Several sources tell the same split.

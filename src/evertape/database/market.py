@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from evertape.database.days import day_of
 from evertape.datasets.options import OptionQuote
-from evertape.datasets.prices import CorporateAction, DailyPrice
-from evertape.datasets.universe import Listing
+from evertape.datasets.prices import NAME, CorporateAction, DailyPrice, mark_of
+from evertape.datasets.universe import Listing, listing_key
 from evertape.errors import UserError
 from evertape.formats.adjusting import Adjusted, ToldBar, ToldDividend, ToldSplit, adjusted
 from evertape.formats.bars import Bar, Dividend, Split
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from evertape.database.facade import Database
 
-PRICE_COLUMNS = ("symbol", *Bar._fields, "source", "split_factor", "dividend_factor")
+PRICE_COLUMNS = ("symbol", *Bar._fields, "source", "split_factor", "dividend_factor", "split_basis")
 _OPTION_COLUMNS = tuple(name for name in table_of(OptionQuote).names if name != "listing_id")
 OPTION_COLUMNS = ("symbol", *_OPTION_COLUMNS)
 
@@ -58,7 +58,15 @@ def series_of(db: Database, ident: int) -> Adjusted:
         else:
             dividends.append(ToldDividend(source, Dividend(day, amount, currency), basis))
     ranks = list(dict.fromkeys(feed.source for feed in db.survey.feeds_of("prices")))
-    return adjusted(bars, splits, dividends, ranks)
+    return adjusted(bars, splits, dividends, ranks, told=_told(db, ident))
+
+
+def _told(db: Database, ident: int) -> date | None:
+    """The day through which a listing's splits are all told; None where none is owed."""
+    mine = (Condition(column="listing_id", op="=", value=ident),)
+    keys = [listing_key(symbol, cik) for symbol, cik in db.store.read(Listing, ("symbol", "cik"), mine)]
+    held = [holding for holding in db.store.holdings(NAME, keys).values() if holding.mark]
+    return min((mark.told for mark in map(mark_of, held) if mark.told), default=None if held else date.min)
 
 
 def price_rows(
@@ -71,7 +79,9 @@ def price_rows(
 ) -> list[Row]:
     """Bars of listings, a row a session, as `PRICE_COLUMNS`.
 
-    The factors are those by which a price as traded is divided (splits) and multiplied (dividends).
+    The factors are those by which a price as traded is divided (splits) and multiplied (dividends). Bars of a
+    source that adjusts for splits are given back as traded by the splits that any source has told; where
+    some may be untold, `split_basis` is the day up to whose splits the source has adjusted, else None.
     """
     found: list[Row] = []
     for symbol in symbols:
@@ -79,7 +89,9 @@ def price_rows(
         for told in series_of(db, ident).bars:
             if (start is None or told.bar.day >= start) and (end is None or told.bar.day <= end):
                 bar = told.by_all if adjusted else told.bar
-                found.append((label, *bar, told.source, told.split_factor, told.dividend_factor))
+                found.append(
+                    (label, *bar, told.source, told.split_factor, told.dividend_factor, told.split_basis)
+                )
     return found
 
 
@@ -96,7 +108,8 @@ def prices(
     Args:
         symbols: one ticker or several.
         start, end: New York dates, both included.
-        adjusted: for splits and dividends, as they are known now; False for the numbers as traded.
+        adjusted: for splits and dividends, as they are known now; False for the numbers as traded, which
+            those with a `split_basis` are but for splits that nobody has told yet.
 
     Raises:
         UserError: an unknown ticker, or what is no date.

@@ -18,7 +18,7 @@ from evertape.model.feed import Feed
 from evertape.model.plan import Plan
 from evertape.model.records import Condition, Row, table_of
 from evertape.model.store import Store
-from evertape.model.unit import Outcome, Standing
+from evertape.model.unit import Holding, Outcome, Standing
 from evertape.settings import Settings
 
 _PRESENT = Condition(column="absent_at", op="is null")
@@ -102,7 +102,8 @@ class Survey:
                 continue
             rows = {table_of(w.record).name: _rows(self._store, w) for w in dataset.wanted}
             holdings = {n: self._store.holdings(n) for n in (dataset.name, *dataset.needs)}
-            standings += dataset.due(Evidence(rows=rows, holdings=holdings), asked, self._clock.now())
+            found = dataset.due(Evidence(rows=rows, holdings=holdings), asked, self._clock.now())
+            standings += _aged(self._store, dataset, found, holdings[dataset.name])
         return standings
 
     def plan(self, target: str, standings: Sequence[Standing], options: dict[str, Any]) -> Plan:
@@ -296,6 +297,22 @@ def _rows(store: Store, wanted: Wanted) -> Sequence[Row]:
     if wanted.counting:
         return store.count(wanted.record, wanted.columns, wanted.counting, wanted.where)
     return store.read(wanted.record, wanted.columns, wanted.where)
+
+
+def _aged(
+    store: Store, dataset: Dataset, standings: Sequence[Standing], held: Mapping[str, Holding]
+) -> Iterable[Standing]:
+    """With the age of the oldest that is missing of those that have lost rows."""
+    if dataset.aged is None:
+        return standings
+    (column,), counting = dataset.wanted[0].columns, dataset.wanted[0].counting
+    found = list(standings)
+    for place, standing in enumerate(standings):
+        if standing.lost and standing.level.stale:
+            mine = (Condition(column=column, op="=", value=ident_of(standing.key)),)
+            days = {day for (day,) in store.read(dataset.wanted[0].record, (counting,), mine)}
+            found[place] = dataset.aged(standing, held[standing.key], days)
+    return found
 
 
 def _traded(store: Store) -> dict[int, float]:

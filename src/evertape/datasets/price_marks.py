@@ -18,6 +18,11 @@ evening, for a source that is late, and the next day."""
 HOLES = len(AGAIN) + 1
 """A session without a bar is asked for so often, then taken for one without trades."""
 RECENT_HOLES = 20
+UNTOLD = 20
+"""Sessions for which answers that tell no splits and dividends may follow each other: then an answer that
+tells them makes good what was learnt of since."""
+SEEK_AGAIN = timedelta(days=7)
+"""What has been sought in vain of splits and dividends is sought again after this."""
 LATE = timedelta(days=10)
 """No source is later than this: a session that was longer ago when the answer came and has no bar had no
 trades. It is not asked for again, which would draw all days since into the next plan."""
@@ -44,7 +49,9 @@ class Mark(msgspec.Struct, frozen=True, omit_defaults=True):
         closes: the latest closes since the last split, as traded, the last of them on `last`.
         holes: sessions after `first` that had no bar, the latest few, and how often they were asked for.
         told: the day through which splits and dividends were told, where the bars since come from answers
-            that tell none; None where nothing is owed.
+            that tell none; None where nothing is owed. Before `first` where none were ever told.
+        sought: the day on which it was last tried in vain to have them told.
+        basis: the day whose shares the last of the closes counts; None for that of `last`.
     """
 
     n: int = 0
@@ -53,25 +60,43 @@ class Mark(msgspec.Struct, frozen=True, omit_defaults=True):
     closes: tuple[float, ...] = ()
     holes: dict[str, int] = {}
     told: date | None = None
+    sought: date | None = None
+    basis: date | None = None
+
+    @property
+    def untold(self) -> bool:
+        """Whether splits and dividends were never told, or too long ago to wait for the next answer."""
+        if self.told is None or self.first is None or self.last is None:
+            return False
+        return self.told < self.first or sessions.count(self.told, self.last) - 1 > UNTOLD
+
+    def seeks(self, today: date) -> bool:
+        """Whether a source that tells splits and dividends is to be asked for them."""
+        return self.untold and (self.sought is None or today - self.sought >= SEEK_AGAIN)
 
     @property
     def known(self) -> date | None:
         """The day from which the next answer must tell bars, splits and dividends."""
         return min((day for day in (self.told, self.last) if day is not None), default=None)
 
-    def owing(self, was: Mark, since: date | None, *, silent: bool) -> Mark:
+    def owing(self, was: Mark, span: Span, today: date, since: date | None, *, silent: bool) -> Mark:
         """This mark after another, with the day through which splits and dividends are told.
 
         Args:
+            span: the days that the answer is about.
+            today: the New York date of the answer.
             since: the answer tells all of them from this day on; None for those of its own days at most.
             silent: it tells none at all.
         """
         told = was.told
         if silent:
-            told = was.known
+            told = min(day for day in (was.known, sessions.before(span.start)) if day is not None)
         elif since is not None and told is not None and since <= told:
             told = None
-        return msgspec.structs.replace(self, told=told)
+        new = msgspec.structs.replace(self, told=told)
+        if not new.untold:
+            return new
+        return msgspec.structs.replace(new, sought=today if was.seeks(today) else was.sought)
 
     def again(self, wanted: Span, passed: timedelta) -> list[date]:
         """Sessions of a span that are due once more, where `passed` lies since the last look."""

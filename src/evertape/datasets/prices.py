@@ -6,38 +6,36 @@ that is not covered, and a covered span whose bars are fewer than the source sen
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
+import msgspec
+
 from evertape.clock import new_york_date
 from evertape.datasets import universe
+from evertape.datasets.price_bases import CENT, LEAST_SPLIT, SAME, on_basis, same
 from evertape.datasets.price_marks import HOLES, Mark, mark_of, marked, quiet
 from evertape.formats import sessions
 from evertape.formats.bar_doubts import RECENT_CLOSES, Doubt, moves, out_of_range, recent, sound
-from evertape.formats.bars import Bar, Series, Split, as_traded, factor, rescaled
+from evertape.formats.bars import Bar, Series, Split, as_traded
 from evertape.model.dataset import Asked, Dataset, Evidence, Wanted
 from evertape.model.feed import Backoff
 from evertape.model.records import Record, Row, column
 from evertape.model.unit import Freshness, Holding, Outcome, Span, Standing, Unit
 
 __all__ = [
-    "DATASET", "HOLES", "NAME", "Answer", "CorporateAction", "DailyPrice", "Mark", "Read", "due", "mark_of",
-    "quiet", "settle",
+    "CENT", "DATASET", "HOLES", "LEAST_SPLIT", "NAME", "SAME", "Answer", "CorporateAction", "DailyPrice",
+    "Mark", "Read", "due", "mark_of", "quiet", "same", "settle",
 ]  # fmt: skip
 
 NAME = "prices"
 RECENT_SESSIONS = 2
 """Up to so many sessions behind counts as current; more is stale."""
 VERY_STALE = timedelta(days=7)
-SAME, CENT = 0.005, 0.0051
-"""Two closes of one session that differ by less than this share, or by a rounding to cents, are the same."""
 MOVES_FOR = timedelta(days=30)
 """Moves beyond three deviations are doubted in sessions up to so long before the answer. Older ones have been
 seen by everybody who could have corrected them, and a whole market's history has hundreds of thousands."""
-LEAST_SPLIT = 0.04
-"""No split changes a price by less: the smallest in use is 21 for 20."""
 ABSENCE = Backoff(first=timedelta(days=1), most=timedelta(days=30), strikes=1_000_000)
 """A symbol that no source knows is asked for again after a day, then two, four, up to thirty."""
 
@@ -151,27 +149,53 @@ def _covered(standing: Standing, seen: _Seen, covered: Span, wanted: Span, now: 
         parts.append(Span(sessions.after(covered.end), wanted.end))
     again = mark.again(wanted, now - seen.held.checked_at) if mark.holes else []
     lost = max(0, mark.n - seen.bars)
-    if not parts and not again and not lost:
+    owed = mark.seeks(new_york_date(now))
+    if not parts and not again and not lost and not owed:
         return standing
     missing = sum(sessions.count(part.start, part.end) for part in parts) + len(again) + lost
+    reason = f"{lost} bars are missing in what is covered" if lost else f"{missing} sessions"
     parts += [Span(day, day) for day in again] + ([covered] if lost else [])
+    if owed and not parts:
+        # Whose answer tells them has the last session's bar beside them.
+        assert mark.last is not None
+        parts, reason = [Span(mark.last, mark.last)], "splits and dividends are not told"
     span = Span(min(part.start for part in parts), max(part.end for part in parts))
     reached = mark.reaches(covered) if mark.holes else covered.end
     behind = max(0, sessions.count(reached, wanted.end) - 1)
     level = _level(behind, (wanted.end - covered.end).days)
     if level is Freshness.FRESH and (lost or wanted.start < covered.start):
         level = Freshness.STALE
+    elif level is Freshness.FRESH and owed:
+        level = Freshness.RECENT
+    after = mark.last is not None and (span.start > mark.last or owed)
     return replace(
         standing,
         level=level,
-        days=(wanted.end - covered.end).days if level.stale else None,
+        days=(wanted.end - min(covered.end, span.start)).days if level.stale and not lost else None,
         missing=missing,
+        lost=lost,
         unit=Unit(NAME, standing.key, span),
-        reason=f"{lost} bars are missing in what is covered" if lost else f"{missing} sessions",
+        reason=reason,
+        owed=owed,
         covered=None if lost or again else covered,
         quiet=quiet(span.end, now),
-        evidence=(mark.known.isoformat(),) if mark.known and mark.last and span.start > mark.last else (),
+        evidence=(mark.known.isoformat(),) if mark.known and after else (),
     )
+
+
+def aged(standing: Standing, held: Holding, days: Collection[date]) -> Standing:
+    """With the age of the oldest session that is missing, where bars were lost and those of `days` are left.
+
+    Sessions long ago that never had a bar are not remembered: of the sessions without one, as many as were
+    lost are taken for the lost ones, the latest.
+    """
+    unit, covered, mark = standing.unit, held.unit.span, mark_of(held)
+    if unit is None or unit.span is None or covered is None:
+        return standing
+    known = {*days, *map(date.fromisoformat, mark.holes)}
+    absent = [day for day in sessions.between(mark.first or covered.start, covered.end) if day not in known]
+    oldest = min([*absent[-standing.lost :], *([unit.span.start] if unit.span.start < covered.start else [])])
+    return replace(standing, days=(unit.span.end - oldest).days)
 
 
 def _level(behind: int, days: int) -> Freshness:
@@ -227,7 +251,7 @@ def settle(answer: Answer, was: Holding | None) -> Read:
         raise ValueError(f"{answer.unit.key} was asked for without days")
     symbol, cik = universe.split_listing(answer.unit.key)
     ident, mark = universe.listing_id(symbol, cik), mark_of(was)
-    traded, note, doubts = _on_basis(as_traded(answer.series), mark)
+    traded, note, doubts = on_basis(as_traded(answer.series), mark)
     explained = not any(doubt.check == "bar_basis" for doubt in doubts)
     bars, more = _sound([bar for bar in traded.bars if span.start <= bar.day <= span.end])
     fresh = explained and mark.last is not None and bool(bars) and bars[0].day > mark.last
@@ -238,9 +262,11 @@ def settle(answer: Answer, was: Holding | None) -> Read:
     notes = [note, f"{span.start} to {span.end} does not adjoin what is covered" if apart else ""]
     if covered is not None and span.covers(covered) and len(bars) < mark.n:
         notes.append(f"{len(bars)} bars came where {mark.n} had been")
-    new = marked(mark, covered, span, bars, traded.splits, new_york_date(answer.at))
-    holding = _holding(answer, was, covered, new.owing(mark, answer.since, silent=answer.silent))
-    basis = _basis(traded, answer.at)
+    today, basis = new_york_date(answer.at), _basis(traded, answer.at)
+    new = marked(mark, covered, span, bars, traded.splits, today)
+    new = new.owing(mark, span, today, answer.since, silent=answer.silent)
+    new = msgspec.structs.replace(new, basis=mark.basis if new.last == mark.last else basis)
+    holding = _holding(answer, was, covered, new)
     return Read(
         bars=tuple((ident, bar.day, answer.source, *bar[1:], basis, answer.at) for bar in bars),
         actions=tuple(_actions(ident, traded, answer)),
@@ -313,53 +339,9 @@ def _holding(answer: Answer, was: Holding | None, covered: Span | None, mark: Ma
     )
 
 
-def same(one: float, other: float) -> bool:
-    """Whether two closes of one session are the same price, both above zero."""
-    return abs(one / other - 1.0) <= SAME or abs(one - other) <= CENT
-
-
 def _basis(traded: Series, at: datetime) -> date | None:
     """The day whose shares the numbers still count."""
     return (traded.basis or new_york_date(at)) if traded.adjusted else None
-
-
-def _on_basis(traded: Series, mark: Mark) -> tuple[Series, str, list[Doubt]]:
-    """Check the session that is held already against its close; see `settle`.
-
-    Another price by less than the smallest split is a correction and does not unsettle anything.
-    """
-    again = next((bar.close for bar in traded.bars if bar.day == mark.last), None)
-    if again is None or mark.last is None or not mark.closes or not 0.0 < again < math.inf:
-        return traded, "", []
-    held = mark.closes[-1]
-    if same(again, held):
-        return traded, "", []
-    later = [split for split in traded.splits if split.day > mark.last]
-    for splits in (*([split] for split in later), later):
-        ratio = factor(splits, mark.last, None)
-        for power in (1, -1):
-            if ratio != 1.0 and abs(again / held / ratio**power - 1.0) <= SAME:
-                note = (
-                    f"the source's prices before the split of {splits[0].day} are {ratio**power:g} times "
-                    "what was traded; put right by that ratio"
-                )
-                return _mended(traded, splits, power), note, []
-    note = f"{mark.last} closed at {held:g}, and the source now says {again:g}"
-    if abs(again / held - 1.0) < LEAST_SPLIT:
-        return traded, note, []
-    sentence = f"{note}; no split that it tells explains it"
-    return traded, note, [Doubt("bar_basis", mark.last, "close", "hard", sentence, held, again)]
-
-
-def _mended(traded: Series, splits: Sequence[Split], power: int) -> Series:
-    return replace(
-        traded,
-        bars=tuple(rescaled(bar, factor(splits, bar.day, None) ** -power) for bar in traded.bars),
-        dividends=tuple(
-            paid._replace(amount=round(paid.amount * factor(splits, paid.day, None) ** -power, 6))
-            for paid in traded.dividends
-        ),
-    )
 
 
 def _actions(ident: int, traded: Series, answer: Answer) -> Iterator[Row]:
@@ -391,6 +373,7 @@ DATASET = Dataset(
     needs=("universe",),
     wanted=(Wanted(record=DailyPrice, columns=("listing_id",), counting="day"),),
     due=due,
+    aged=aged,
     goals=("market",),
     absence=ABSENCE,
 )

@@ -129,7 +129,13 @@ def make_plan(
     steps = []
     for dataset, wanted in _asked_together(due):
         units, others = wanted, ""
-        able = [feed for feed in feeds.get(dataset, ()) if feed.source not in wanted[0].tried]
+        tried, owed = wanted[0].tried, wanted[0].owed
+        untold = ", with what earlier answers left untold" if owed else ""
+        able = [
+            feed
+            for feed in feeds.get(dataset, ())
+            if feed.source not in tried and not (owed and feed.untelling)
+        ]
         routes = [_route(feed, units, roads) for feed in able or feeds.get(dataset, ())]
         chosen, other = _cheapest(routes, [s.unit for s in units], roads)
         if chosen is not None:
@@ -140,7 +146,7 @@ def make_plan(
                 continue
             asked = route.asked
             answered = [standing for standing in units if route.answers(standing.unit, asked)]
-            reason = f"{len(asked)} of {dataset} due: {_reasons(units)}{others}"
+            reason = f"{len(asked)} of {dataset} due: {_reasons(units)}{untold}{others}"
             steps.append(
                 Step(feed=route.feed.name, dataset=dataset, calls=route.calls, cost=route.cost, reason=reason)
             )
@@ -153,12 +159,12 @@ def make_plan(
 
 
 def _asked_together(due: Mapping[str, Sequence[Standing]]) -> list[tuple[str, list[Standing]]]:
-    """Standings by dataset, those apart that some sources did not know the last time."""
-    groups: dict[tuple[str, tuple[str, ...]], list[Standing]] = {}
+    """Standings by dataset, those apart that some sources did not know the last time, or left untold."""
+    groups: dict[tuple[str, tuple[str, ...], bool], list[Standing]] = {}
     for dataset, standings in due.items():
         for standing in standings:
-            groups.setdefault((dataset, standing.tried), []).append(standing)
-    return [(dataset, standings) for (dataset, _), standings in groups.items()]
+            groups.setdefault((dataset, standing.tried, standing.owed), []).append(standing)
+    return [(dataset, standings) for (dataset, *_), standings in groups.items()]
 
 
 def _fallbacks(

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import NamedTuple, TypeVar
 
@@ -42,13 +42,16 @@ class AdjustedBar(NamedTuple):
     """A session as traded, and what makes it comparable with the last one.
 
     `split_factor` is how many shares of the last session one of this session has become; `dividend_factor`,
-    at most 1, what is left of a price once the dividends paid since are taken out of it.
+    at most 1, what is left of a price once the dividends paid since are taken out of it. `split_basis` is
+    the day up to whose splits the source has adjusted where not all of them are told, so that the bar is as
+    traded but for those unknown; None where it is as traded.
     """
 
     source: str
     bar: Bar
     split_factor: float
     dividend_factor: float
+    split_basis: date | None = None
 
     @property
     def by_splits(self) -> Bar:
@@ -90,6 +93,7 @@ def adjusted(
     rank: Sequence[str],
     *,
     currency: str | None = None,
+    told: date | None = None,
 ) -> Adjusted:
     """The series as traded, with the factors by which it is adjusted up to its last session.
 
@@ -102,14 +106,15 @@ def adjusted(
 
     Args:
         currency: of the prices; dividends in another are left out. None takes every currency for the same.
+        told: the day through which `splits` has all that there were; None where it has all.
     """
     places = {source: (place, source) for place, source in enumerate(rank)}
 
     def place(source: str) -> tuple[int, str]:
         return places.get(source, (len(rank), source))
 
-    told = _once(splits, lambda t: t.split.day, lambda t: t.split.ratio, place)
-    known = tuple(t.split for t in told)
+    heard_of = _once(splits, lambda t: t.split.day, lambda t: t.split.ratio, place)
+    known = tuple(t.split for t in heard_of)
     days: dict[date, ToldBar] = {}
     for bar in bars:
         held = days.get(bar.bar.day)
@@ -125,7 +130,18 @@ def adjusted(
         lambda t: t.dividend.amount,
         place,
     )
-    return _adjusted(traded, known, tuple(t.dividend for t in heard), currency)
+    return _flagged(_adjusted(traded, known, tuple(t.dividend for t in heard), currency), days, told)
+
+
+def _flagged(made: Adjusted, sent: Mapping[date, ToldBar], told: date | None) -> Adjusted:
+    """With the basis of those bars between whose day and basis a split may be that is not told."""
+
+    def flagged(one: AdjustedBar) -> AdjustedBar:
+        basis = sent[one.bar.day].split_basis
+        unsure = basis is not None and told is not None and max(one.bar.day, told) < basis
+        return one._replace(split_basis=basis) if unsure else one
+
+    return replace(made, bars=tuple(map(flagged, made.bars)))
 
 
 def _as_paid(told: ToldDividend, splits: Sequence[Split]) -> Dividend:

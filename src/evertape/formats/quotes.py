@@ -13,8 +13,12 @@ from evertape.formats.greeks import greeks
 
 SENTINEL = -999.0
 """What some sources send for "not known"."""
-LEAST_VOLATILITY, MOST_VOLATILITY = 1e-6, 10.0
-"""An implied volatility that is nothing, or above 1000 % a year, is a solver's failure."""
+LEAST_VOLATILITY, MOST_VOLATILITY = 1e-3, 10.0
+"""An implied volatility below 0.1 % or above 1000 % a year is a solver's failure.
+
+Yahoo's solver halves its way from 1 down to 0.00001, and says 1.0000000000000003e-05 where it ends there: of
+the recorded OXY chains' quotes in market hours the smallest other is 0.0625. Nothing that has options moves
+as little as 0.1 % a year; funds of three-month bills come closest."""
 SMALLEST, LARGEST = 1e-6, 1e12
 """No strike and no stock's price is smaller, no amount or count of a quote larger."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
@@ -98,6 +98,8 @@ class Dataset:
         goals: broader targets that include it ("financials").
         measured: its rows are judgements over held rows, written by a verb of its own; it is neither
             fetched nor derived, and no refresh target.
+        aged: a standing that has lost rows, the coverage, and what its first `wanted` counts, each value by
+            itself, to the standing with the age of the oldest that is missing. Pure.
         absence: when a key that no source knows is asked for again; None where a source that does not
             know it has answered.
     """
@@ -113,6 +115,7 @@ class Dataset:
     check: Callable[[type[Record], Row], Sequence[str]] = lambda _record, _row: ()
     goals: tuple[str, ...] = ()
     measured: bool = False
+    aged: Callable[[Standing, Holding, Collection[date]], Standing] | None = None
     absence: Backoff | None = None
 
     @property

@@ -45,6 +45,7 @@ class Feed:
         ordered: its calls are answered one after the other, in the order asked; after one that failed the
             rest of the step is left.
         partial: units that its answers do not settle go to the next feed of the dataset.
+        untelling: its answers settle units and leave untold what a standing may be `owed`.
         rest: of a partial one, the calls by which the same source is asked in another way for the units of a
             call that it leaves or fails at, before other sources are. It is asked one call before the
             others, and none more in a job where it could not be asked.
@@ -61,6 +62,7 @@ class Feed:
     computing: float | None = None
     ordered: bool = False
     partial: bool = False
+    untelling: bool = False
     rest: Callable[[Call, Sequence[Unit]], Sequence[Call]] | None = None
 
 

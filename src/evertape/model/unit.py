@@ -96,12 +96,15 @@ class Standing:
     Attributes:
         days: since the oldest thing missing was published; None where nothing is missing.
         missing: how many things are missing (filings, sessions).
+        lost: how many of them had been there.
         unit: what to fetch to mend it; None where nothing can be done now.
         evidence: identifiers of what is missing (accessions), so that their arrival can be seen.
         dormant: current, and the company stopped publishing.
         size: bytes on the wire that fetching is expected to cost; None where unknown.
         covered: days of it that are settled; answers must adjoin them, so that they stay in one piece.
         tried: sources that did not know it the last time; others are asked before them.
+        owed: what the answers so far have left untold about what is covered is due too, since `evidence`;
+            feeds that leave it untold are asked only where there is no other.
         quiet: nothing has been traded since the unit's last day, so that a price of now is its last one.
     """
 
@@ -111,11 +114,13 @@ class Standing:
     label: str = ""
     days: int | None = None
     missing: int = 0
+    lost: int = 0
     unit: Unit | None = None
     reason: str = ""
     dormant: bool = False
     size: int | None = None
     covered: Span | None = None
     tried: tuple[str, ...] = ()
+    owed: bool = False
     quiet: bool = False
     evidence: tuple[str, ...] = field(default=(), repr=False)

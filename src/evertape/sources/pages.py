@@ -45,10 +45,12 @@ def page_of_chains(
 
 
 def page_of_series(unit: Unit, series: Series, reply: Reply, was: Holding | None, size: int | None) -> Page:
-    """One listing's bars from an answer, of which `size` bytes on the wire are its share."""
-    return page_of_answer(
-        prices.Answer(unit=unit, series=series, source=reply.call.source, at=reply.at, size=size), was
+    """One listing's bars from an answer that tells neither splits nor dividends, of which `size` bytes on the
+    wire are its share."""
+    answer = prices.Answer(
+        unit=unit, series=series, source=reply.call.source, at=reply.at, size=size, silent=True
     )
+    return page_of_answer(answer, was)
 
 
 def page_of_answer(answer: prices.Answer, was: Holding | None) -> Page:

@@ -325,5 +325,6 @@ FEEDS = (
         size=12_000,
         rank=50,
         partial=True,
+        untelling=True,
     ),
 )

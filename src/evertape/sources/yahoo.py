@@ -266,6 +266,7 @@ FEEDS = (
         size=40_000,
         rank=35,
         partial=True,
+        untelling=True,
         rest=ask_rest,
     ),
     Feed(

@@ -13,6 +13,7 @@ from urllib.parse import quote
 
 from evertape.clock import new_york_date
 from evertape.datasets import prices, universe
+from evertape.datasets.price_marks import UNTOLD
 from evertape.errors import Malformed
 from evertape.formats import sessions
 from evertape.formats.bar_doubts import moves, out_of_range
@@ -32,9 +33,6 @@ SESSION = 2
 LEFT = 5
 """Of so many listings one is expected to be left to its chart: payers between a dividend's declaration and
 its payment, and sessions without trades."""
-UNTOLD = 20
-"""Sessions for which quotes alone may follow each other: then a chart tells what Yahoo has learnt late of
-splits and dividends since."""
 JUMP = 1.2
 """Nearly every split moves the price by more: the smallest in common use are 5 for 4 and 3 for 2."""
 KINDS = ("EQUITY",)

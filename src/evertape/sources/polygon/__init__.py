@@ -76,6 +76,7 @@ FEEDS = (
         rank=30,
         ordered=True,
         partial=True,
+        untelling=True,
     ),
     Feed(
         name="polygon.range",

@@ -85,5 +85,6 @@ FEEDS = (
         size=60_000,
         rank=70,
         partial=True,
+        untelling=True,
     ),
 )
