@@ -265,6 +265,19 @@ async def test_a_denied_source_is_not_asked_for_the_next_items(world: Callable[.
     assert len(told.to("first.quotes")) < 3 or set(told.to("second.quotes")) == set("ABC")
 
 
+async def test_what_is_not_asked_of_a_denied_source_names_its_own_address(
+    world: Callable[..., World],
+) -> None:
+    told = world(first={key: Denied(f"refused (https://first.quotes/{key})") for key in "AB"})
+    _, items = await told.run(["A", "B"], [feed_of(FEEDS[0])], workers=1)
+    assert told.to("first.quotes") == ["A"]
+    assert items["A"].error == "first.quotes: refused (https://first.quotes/A)"
+    assert items["B"].error == "first.quotes: refused (https://first.quotes/B, not asked again)"
+    told = world(first={key: Denied("KEY is not set; set it (or another)") for key in "AB"})
+    _, items = await told.run(["A", "B"], [feed_of(FEEDS[0])], workers=1)
+    assert items["B"].error == "first.quotes: KEY is not set; set it (or another)"
+
+
 async def test_of_a_call_for_many_only_what_is_left_is_asked_elsewhere(world: Callable[..., World]) -> None:
     told = world(first={"A": "A C"}, second={"B": "B"}, third={"D": "D"})
     units = tuple(Unit("quoted", key) for key in "ABCD")

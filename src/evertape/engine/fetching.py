@@ -278,7 +278,7 @@ class Fetching:
 
     def _admit(self, call: Call) -> None:
         if call.feed in self._denied:
-            raise Denied(self._denied[call.feed])
+            raise passing.not_asked(call, self._denied[call.feed])
         if self._work.budget is not None and self._fetched > self._work.budget:
             raise OverBudget(
                 f"{self._fetched / 1e6:.1f} MB were fetched, far beyond the plan; check again for a new plan"

@@ -105,6 +105,13 @@ def together(errors: Sequence[tuple[str, SourceError]], left: Sequence[Unit], of
     return last
 
 
+def not_asked(call: Call, refused: str) -> Denied:
+    """The failure of a call that is not sent, since its feed has refused another with a message: the reason
+    with this call's own address in place of that one's."""
+    reason, _, address = refused.rpartition(" (")
+    return Denied(f"{reason} ({call.url}, not asked again)" if "://" in address else refused)
+
+
 def skipped(out: int, of: int) -> Unavailable:
     """The failure of an item so many of whose units were not asked for."""
     return Unavailable(f"{out} of {of} stay due, since what was to come before failed for them")
