@@ -72,6 +72,8 @@ def test_all_of_yahoo_is_the_truth_and_each_day_after_asks_for_that_day(
     chosen = ("--scope", "all", "--since", EARLIER)
     full = refresh(world, *chosen)
     assert asked(world) == {"yahoo": len(true)}
+    planned = sum(step["cost"]["bytes"] for step in full["plan"]["steps"])
+    assert full["job"]["bytes"] / 2 < planned < 2 * full["job"]["bytes"]
     now = world.now
     listed = known(true, now)
     assert held(world).keys() == listed
