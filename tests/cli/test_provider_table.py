@@ -35,6 +35,7 @@ def row(source: Source, limit: Limit, credentials: str) -> RateLimit:
         paused_until=NOW + timedelta(minutes=9, seconds=58),
         attempts=12_000,
         failed=1_500,
+        refused=10_000,
         latency_seconds=30.012,
         answered_at=NOW - timedelta(days=1234),
         credentials=credentials.format(
@@ -73,10 +74,11 @@ def test_sentences_stand_below_their_own_source() -> None:
         assert below.startswith(f"{source.name} ")
         assert all(name in below for name in source.credentials)
         assert "circuit open: 120 of 1200 requests failed in 300 s; one request is let through" in below
+        assert "refused 10000 of 12000 requests in 5 min" in below
 
 
 def test_a_wide_terminal_shows_a_quiet_source_in_one_line() -> None:
-    quiet = replace(everything("set in keys.env")[0], circuit="closed", paused_until=None)
+    quiet = replace(everything("set in keys.env")[0], circuit="closed", paused_until=None, refused=0)
     for width, count in ((120, 2), (80, 3)):
         shown = lines([quiet], width)
         assert len(shown) == count

@@ -42,10 +42,19 @@ class StoreConformance(RowsConformance, TruthsConformance, JobsConformance):
         store.commit(commit_of(holdings=[pending]))
         assert store.holdings("facts", ["1"]) == {"1": pending}
 
-    def test_of_several_extents_the_one_looked_at_last_is_given(self, store: Store) -> None:
-        late = holding("1", unit=Unit("facts", "1", None, "a"), checked_at=AT + timedelta(hours=1))
-        store.commit(commit_of(holdings=[late, holding("1", unit=Unit("facts", "1", None, "b"))]))
-        assert store.holdings("facts") == {"1": late}
+    def test_of_several_extents_the_one_looked_at_last_is_given_and_the_others_beside_it(
+        self, store: Store
+    ) -> None:
+        late, first, second = (
+            holding("1", unit=Unit("facts", "1", None, extent), checked_at=AT + timedelta(hours=hours))
+            for extent, hours in (("a", 2), ("b", 0), ("c", 1))
+        )
+        store.commit(commit_of(holdings=[late, first, second, holding("2")]))
+        assert store.holdings("facts") == {"1": late, "2": holding("2")}
+        assert {key: held.beside for key, held in store.holdings("facts").items()} == {
+            "1": (second, first),
+            "2": (),
+        }
 
     # Queries
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
@@ -126,10 +127,21 @@ def test_the_expirations_nearest_to_a_target() -> None:
     assert options.nearest([], "dte 30", date(2026, 7, 10)) == ()
 
 
-def standing(now: datetime, taken: datetime, extent: str = "dte 30", **asked: object) -> Standing:
-    held = Holding(
-        unit=Unit("options", KEY, extent=extent), outcome=Outcome.SETTLED, checked_at=taken, source="cboe"
+def taken_at(taken: datetime, extent: str, outcome: Outcome = Outcome.SETTLED) -> Holding:
+    return Holding(
+        unit=Unit("options", KEY, extent=extent),
+        outcome=outcome,
+        checked_at=taken,
+        source="cboe",
+        not_before=None if outcome is Outcome.SETTLED else taken + timedelta(days=1),
     )
+
+
+def standing(now: datetime, taken: datetime, extent: str = "dte 30", **asked: object) -> Standing:
+    return standing_of(now, taken_at(taken, extent), **asked)
+
+
+def standing_of(now: datetime, held: Holding, **asked: object) -> Standing:
     wish = Asked(
         companies={}, scope="symbols", since=date(2020, 1, 1), listings={KEY: "AAPL"}, **asked  # type: ignore[arg-type]
     )  # fmt: skip
@@ -166,3 +178,26 @@ def test_another_extent_is_missing_unless_all_was_taken() -> None:
     assert standing(now, now, "dte 30", target_dte=60).level is Freshness.MISSING
     assert standing(now, now, "dte 30", target_dte=None).level is Freshness.MISSING
     assert standing(now, now, "all", target_dte=60).level is Freshness.FRESH
+
+
+def test_each_extent_is_as_fresh_as_its_own_snapshot_whichever_was_taken_last() -> None:
+    now = at(10, 20, 30)
+    near, far, every = (
+        taken_at(at(10, 20, minute), name) for minute, name in ((20, "dte 30"), (10, "dte 60"), (5, "all"))
+    )
+    both = replace(near, beside=(far,))
+    assert [standing_of(now, both, target_dte=n).level.current for n in (30, 60, 90)] == [True, True, False]
+    assert standing_of(now, replace(near, beside=(every,)), target_dte=None).level is Freshness.FRESH
+    assert standing_of(now, replace(near, beside=(far, every)), target_dte=90).level is Freshness.FRESH
+    old = taken_at(at(1, 12), "dte 60")
+    assert standing_of(now, replace(near, beside=(old,)), target_dte=60).level is Freshness.VERY_STALE
+
+
+def test_that_nobody_knows_a_chain_holds_for_every_extent_until_one_is_answered() -> None:
+    now = at(10, 20, 30)
+    unknown = taken_at(at(10, 20, 20), "dte 30", Outcome.PENDING)
+    near = taken_at(at(10, 20, 10), "dte 60")
+    pending = standing_of(now, replace(unknown, beside=(near,)), target_dte=90)
+    assert (pending.level, pending.unit) == (Freshness.PENDING, None)
+    later = replace(near, checked_at=at(10, 20, 25), beside=(unknown,))
+    assert standing_of(now, later, target_dte=30).level is Freshness.MISSING

@@ -72,6 +72,8 @@ def test_all_of_yahoo_is_the_truth_and_each_day_after_asks_for_that_day(
     chosen = ("--scope", "all", "--since", EARLIER)
     full = refresh(world, *chosen)
     assert asked(world) == {"yahoo": len(true)}
+    planned = sum(step["cost"]["bytes"] for step in full["plan"]["steps"])
+    assert full["job"]["bytes"] / 2 < planned < 2 * full["job"]["bytes"]
     now = world.now
     listed = known(true, now)
     assert held(world).keys() == listed
@@ -151,6 +153,27 @@ def test_a_first_load_by_days_of_the_whole_market_is_the_truth(
     assert asked(world) == {"polygon": sessions + 2, "yahoo": 4 + len(findings(world))}
     assert not differences(held(world), true, "2026-05-01", world.now)
     assert not bazaar.actions_differ(world, true, "2026-05-01", world.now)
+
+
+def test_listings_that_nobody_answers_for_keep_no_other_from_its_days(
+    home: Callable[..., World], true: dict[str, Traded]
+) -> None:
+    world = home("polygon")
+    world.extra |= {"EVERTAPE_BANDWIDTH": "10000", "EVERTAPE_RETRY_BASE": "0.05"}
+    bazaar.post(world, "vendors", {"yahoo": {"refuses": 1.0}})
+    first, since = "2026-06-26", known(true, world.now)
+    world.reset()
+    told = world.json("refresh", "prices", "--scope", "all", "--since", first, "--yes", code=1)
+    assert told["job"]["failed"] == 3
+    assert not differences(held(world), true, first, world.now, sorted(since))
+    said = [failure["message"] for failure in told["job"]["failures"]]
+    assert all(text.startswith("4 of 61 stay due") for text in said), said
+    assert [text.count("http") for text in said] == [1, 0, 0]
+    bazaar.post(world, "vendors", {"yahoo": {"refuses": 0.0}})
+    world.reset()
+    again = world.json("jobs", "retry", told["job"]["job_id"])["job"]
+    assert (again["failed"], again["right"], asked(world)) == (0, 4, {"yahoo": 4, "polygon": 4})
+    assert not world.json("refresh", "prices", "--scope", "all", "--since", first, "--yes").get("job")
 
 
 @pytest.mark.parametrize(("source", "requests"), [("schwab", 61), ("robinhood", 4)])

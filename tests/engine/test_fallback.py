@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from evertape.clock import ManualClock
+from evertape.engine import passing
 from evertape.engine.ledger import items_of
 from evertape.engine.runner import Runner, Work
 from evertape.errors import Denied, Malformed, SourceError, Transient, Unavailable
@@ -264,6 +265,19 @@ async def test_a_denied_source_is_not_asked_for_the_next_items(world: Callable[.
     assert len(told.to("first.quotes")) < 3 or set(told.to("second.quotes")) == set("ABC")
 
 
+async def test_what_is_not_asked_of_a_denied_source_names_its_own_address(
+    world: Callable[..., World],
+) -> None:
+    told = world(first={key: Denied(f"refused (https://first.quotes/{key})") for key in "AB"})
+    _, items = await told.run(["A", "B"], [feed_of(FEEDS[0])], workers=1)
+    assert told.to("first.quotes") == ["A"]
+    assert items["A"].error == "first.quotes: refused (https://first.quotes/A)"
+    assert items["B"].error == "first.quotes: refused (https://first.quotes/B, not asked again)"
+    told = world(first={key: Denied("KEY is not set; set it (or another)") for key in "AB"})
+    _, items = await told.run(["A", "B"], [feed_of(FEEDS[0])], workers=1)
+    assert items["B"].error == "first.quotes: KEY is not set; set it (or another)"
+
+
 async def test_of_a_call_for_many_only_what_is_left_is_asked_elsewhere(world: Callable[..., World]) -> None:
     told = world(first={"A": "A C"}, second={"B": "B"}, third={"D": "D"})
     units = tuple(Unit("quoted", key) for key in "ABCD")
@@ -320,6 +334,96 @@ async def test_days_of_an_ordered_feed_are_asked_one_by_one_and_none_after_one_t
     assert (state, told.rows()) == (JobState.FAILED, {"1": "first"})
     assert told.to("first.quotes") == ["1", "2"]
     assert "an earlier one of its step failed" in (items["3"].error or "")
+
+
+def days_of(*keys: str, days: int = 3) -> list[Call]:
+    """A call a day for all keys, as an ordered feed asks."""
+    return [
+        Call(
+            source="first",
+            feed="first.quotes",
+            url=f"https://first/{day}",
+            units=tuple(Unit("quoted", key, Span(date(2026, 7, day), date(2026, 7, day))) for key in keys),
+        )
+        for day in range(1, days + 1)
+    ]
+
+
+ORDERED = (feed_of(FEEDS[0], ordered=True), feed_of(FEEDS[1]))
+
+
+async def test_what_an_ordered_feed_left_is_out_of_its_later_days_and_the_others_go_on(
+    world: Callable[..., World],
+) -> None:
+    told = world(first={"A": "A B"}, second={key: Denied(f"no ({key})") for key in "XYZ"})
+    state, _ = await told.run([], ORDERED, calls=days_of(*"ABXYZ"), workers=3)
+    assert (state, told.rows()) == (JobState.FAILED, {"A": "first", "B": "first"})
+    assert (told.to("first.quotes"), told.to("second.quotes")) == (["A", "A", "A"], ["X"])
+    (job,) = told.store.jobs()
+    items = told.store.items(job.id)
+    assert [item.state for item in items] == [ItemState.FAILED] * 3
+    assert [item.stored for item in items] == [2, 2, 2]
+    assert items[0].error == "3 of 5 stay due; second.quotes: no (X)"
+    assert {item.error for item in items[1:]} == {
+        "3 of 5 stay due, since what was to come before failed for them"
+    }
+    assert told.store.holdings("quoted")["A"].unit.span == Span(date(2026, 7, 3), date(2026, 7, 3))
+
+
+async def test_the_second_pass_of_an_ordered_feed_asks_for_what_is_left_alone(
+    world: Callable[..., World],
+) -> None:
+    told = world(first={"A": "A B"}, second={"X": [Transient("429"), "X"]})
+    state, _ = await told.run([], ORDERED, calls=days_of(*"ABX"))
+    assert (state, told.rows()) == (JobState.DONE, {"A": "first", "B": "first", "X": "second"})
+    assert (told.to("first.quotes"), told.to("second.quotes")) == ([*"AAAXXX"], [*"XXXX"])
+    told = world(first={"A": "A B"}, second={key: Transient(f"429 ({key})") for key in "XY"})
+    state, _ = await told.run([], ORDERED, calls=days_of(*"ABXY"))
+    assert (state, told.to("first.quotes")) == (JobState.FAILED, [*"AAAX"])
+    assert told.to("second.quotes") == [*"XYXY"]
+    (job,) = told.store.jobs()
+    assert [item.error for item in told.store.items(job.id)] == [
+        "2 of 4 stay due; second.quotes: 429 (X) (and 1 more)",
+        *["2 of 4 stay due, since what was to come before failed for them"] * 2,
+    ]
+
+
+async def test_days_after_one_that_nobody_knew_a_listing_on_settle_the_others(
+    world: Callable[..., World],
+) -> None:
+    """What is unknown is no failure, also beside what an earlier day left."""
+    told = world(first={"A": "A B"}, second={"X": Denied("no")})
+    state, _ = await told.run([], [ORDERED[0]], calls=days_of(*"ABX"))
+    assert (state, told.to("first.quotes")) == (JobState.DONE, [*"AAA"])
+    assert told.store.holdings("quoted")["X"].outcome is Outcome.PENDING
+
+
+def test_a_job_is_tried_again_without_the_days_that_it_settled() -> None:
+    calls = tuple(days_of(*"AX"))
+    plan = Plan(
+        target="quoted",
+        steps=(Step(feed="first.quotes", dataset="quoted", calls=calls, cost=Cost(), reason=""),),
+    )
+    held = {
+        "A": Holding(
+            unit=Unit("quoted", "A", Span(date(2026, 6, 1), date(2026, 7, 2))),
+            outcome=Outcome.SETTLED,
+            checked_at=NOW,
+            source="first",
+        )
+    }
+    feeds = {feed.name: feed for feed in ORDERED}
+    left = passing.still_due(plan, feeds, held, NOW)
+    assert [[unit.key for unit in call.units] for call in left.steps[0].calls] == [["X"], ["X"], [*"AX"]]
+    later = passing.still_due(plan, feeds, held, NOW + timedelta(seconds=1))
+    assert later.steps == plan.steps
+    (step,) = passing.through_next(left, lambda _dataset: ORDERED).steps
+    asked = {unit.key: unit.span for call in step.calls for unit in call.units}
+    assert (step.feed, len(step.calls)) == ("second.quotes", 2)
+    assert asked == {
+        "X": Span(date(2026, 7, 1), date(2026, 7, 3)),
+        "A": Span(date(2026, 7, 3), date(2026, 7, 3)),
+    }
 
 
 async def test_the_ledger_and_the_rows_agree_whatever_is_said(world: Callable[..., World]) -> None:
@@ -445,7 +549,7 @@ async def test_one_that_fails_in_both_ways_fails_by_itself_and_what_is_unknown_i
     told = world(first={"A": Malformed("cut off"), "B": "B"})
     told.transport.says = {**told.transport.says, "first.many": {"A": "C"}}
     state, items = await told.run([], TWO_WAYS, calls=batches("ABC"))
-    assert (state, items["A"].error) == (JobState.FAILED, "first.quotes: cut off")
+    assert (state, items["A"].error) == (JobState.FAILED, "1 of 3 stay due; first.quotes: cut off")
     assert told.rows() == {"B": "first", "C": "first"}
     told = world()
     told.transport.says = {**told.transport.says, "first.many": {"A": Denied("no crumb")}}

@@ -85,12 +85,12 @@ def test_a_probe_goes_after_the_rest_and_nobody_beside_it() -> None:
     assert decide(snapshot(circuit=probing, probe_lost=True), Breaker(), NOW) == Go(probe=True)
 
 
-@given(st.lists(st.sampled_from(["ok", "down", "unknown"]), max_size=80))
+@given(st.lists(st.sampled_from(["ok", "down", "refused", "unknown"]), max_size=80))
 def test_the_circuit_opens_exactly_on_twenty_failures_in_a_row(results: list[str]) -> None:
     circuit, in_a_row = Circuit(), 0
     for result in results:
         circuit = circuit_after(circuit, Breaker(), result, probe=False, now=5.0)  # type: ignore[arg-type]
-        in_a_row = {"ok": 0, "down": in_a_row + 1, "unknown": in_a_row}[result]
+        in_a_row = {"ok": 0, "unknown": in_a_row}.get(result, in_a_row + 1)
         if circuit.state == "open":
             assert in_a_row == 20
             return
@@ -101,6 +101,7 @@ def test_only_the_probe_moves_a_circuit_that_is_not_closed() -> None:
     probing = Circuit(state="probing", failures=20, since=5.0, failed_probes=1)
     assert circuit_after(probing, Breaker(), "ok", probe=False, now=9.0) == probing
     assert circuit_after(probing, Breaker(), "ok", probe=True, now=9.0) == Circuit()
+    assert circuit_after(probing, Breaker(), "refused", probe=True, now=9.0) == Circuit()
     again = circuit_after(probing, Breaker(), "down", probe=True, now=9.0)
     assert (again.state, again.since, again.failed_probes) == ("open", 9.0, 2)
     lost = circuit_after(probing, Breaker(), "unknown", probe=True, now=9.0)

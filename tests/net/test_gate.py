@@ -18,6 +18,7 @@ from evertape.model.events import CircuitMoved, Event, Waiting
 from evertape.model.feed import Limit
 from evertape.net.decision import Breaker
 from evertape.net.gate import CircuitOpen, Gate
+from evertape.net.shared import SharedState
 from tests.net.world import PAGE, START, Answer, ScriptedWire, call, gate_on, most_within, reply, source
 
 
@@ -158,13 +159,15 @@ async def test_a_cancelled_probe_leaves_its_place_to_the_next(tmp_path: Path) ->
     [
         ([Transient("reset")] * 5, True),
         ([(500, b"")] * 5, True),
-        ([(429, b"")] * 5, False),
+        ([(429, b"")] * 5, True),
+        ([(403, PAGE)] * 5, False),
+        ([(401, b"")] * 5, False),
         ([(200, b"<html>")] * 5, False),
         ([Malformed("redirect")] * 5, False),
         ([Transient("reset")] * 4 + [(200, b"{}")] + [Transient("reset")] * 4, False),
     ],
 )
-async def test_only_a_source_that_is_down_opens_the_circuit(
+async def test_only_a_source_that_is_down_or_keeps_refusing_opens_the_circuit(
     tmp_path: Path, answers: list[Transient | Malformed | tuple[int, bytes]], opens: bool
 ) -> None:
     clock = ManualClock(START)
@@ -300,6 +303,60 @@ async def test_a_file_that_another_process_writes_is_waited_for(tmp_path: Path) 
     other.close()
     await clock.run_until_done(task)  # type: ignore[arg-type]
     assert (await task).status == 200
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "state"), [(429, b"{}", "open"), (401, b"{}", "closed"), (200, b"{}", "closed")]
+)
+async def test_refusals_are_counted_apart_and_twenty_in_a_row_that_name_no_pause_open_the_circuit(
+    tmp_path: Path, status: int, body: bytes, state: str
+) -> None:
+    clock, events = ManualClock(START), list[Event]()
+    wire = ScriptedWire(clock, answer=lambda asked, _n: reply(asked, body, status))
+    gate = gate_on(
+        wire, clock, tmp_path / "gate.db", events=events, breaker=Breaker(error_share=0.1, least=1)
+    )
+    await run(clock, [gate], 30)
+    await gate.close()
+    shared = SharedState(tmp_path / "gate.db")
+    health = shared.health("made-up", source().limits, clock.real_now().timestamp())
+    shared.close()
+    assert health.circuit.state == state
+    refused = health.attempts if status != 200 else 0
+    assert (health.failed, health.refused) == (0, refused)
+    assert (health.answered_at is None) == bool(refused)
+    if state == "open":
+        assert 20 <= wire.sent < 30
+        assert health.circuit.reason == "20 requests failed or were refused in a row"
+    else:
+        assert wire.sent == 30
+
+
+async def test_a_refusal_that_names_a_pause_is_counted_and_opens_nothing(tmp_path: Path) -> None:
+    clock = ManualClock(START)
+    wire = ScriptedWire(clock, answer=lambda asked, _n: reply(asked, PAGE, 403))
+    gate = gate_on(wire, clock, tmp_path / "gate.db")
+    await run(clock, [gate], 25)
+    await gate.close()
+    shared = SharedState(tmp_path / "gate.db")
+    health = shared.health("made-up", source().limits, clock.real_now().timestamp())
+    shared.close()
+    assert (wire.sent, health.circuit.state, health.failed) == (25, "closed", 0)
+    assert health.refused == health.attempts > 0
+
+
+async def test_a_file_without_refusals_gets_them(tmp_path: Path) -> None:
+    clock, path = ManualClock(START), tmp_path / "gate.db"
+    gate = gate_on(ScriptedWire(clock), clock, path)
+    await run(clock, [gate], 3)
+    await gate.close()
+    with sqlite3.connect(path) as db:
+        db.executescript("DROP TABLE refusals; PRAGMA user_version = 2;")
+    db.close()
+    shared = SharedState(path)
+    health = shared.health("made-up", source().limits, clock.real_now().timestamp())
+    shared.close()
+    assert (health.attempts, health.refused) == (3, 0)
 
 
 async def test_the_file_is_the_users_alone_and_faults_name_it(tmp_path: Path) -> None:

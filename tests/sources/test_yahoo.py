@@ -183,6 +183,17 @@ def test_a_chart_is_asked_for_from_the_session_held_last_through_today() -> None
     assert datetime.fromtimestamp(1596168000, UTC) == datetime(2020, 7, 31, 4, tzinfo=UTC)
 
 
+def test_a_chart_is_expected_to_be_as_large_as_its_days_are_many() -> None:
+    """Recorded: 600 to 624 bytes for a day, 8,597 and 10,959 for a year, 2,424 for 49 sessions."""
+    spans = [
+        Span(date(2020, 8, 3), date(2020, 8, 3)),
+        Span(date(2020, 6, 1), date(2020, 8, 7)),
+        Span(date(2020, 1, 2), date(2020, 12, 31)),
+    ]
+    asked = yahoo.ask_chart([standing(Unit("prices", UNIT.key, span)) for span in spans])
+    assert [each.size for each in asked] == [pytest.approx(n, rel=0.1) for n in (612, 2424, 9778)]
+
+
 def read_chart(body: bytes | str, held: Holding | None = None, status: int = 200) -> Any:
     (asked,) = yahoo.ask_chart([standing(UNIT)])
     (page,) = yahoo.read_chart(reply(asked, body, AT, status), {held.unit.key: held} if held else {})

@@ -95,6 +95,8 @@ def _said(row: RateLimit) -> Iterator[str]:
         when = f"in {duration(left)}" if left > 0 else "now"
         reason = f": {row.circuit_reason}" if row.circuit_reason else ""
         yield f"circuit {row.circuit}{reason}; one request is let through {when}"
+    if row.refused:
+        yield f"refused {row.refused} of {row.attempts} requests in 5 min"
     if row.paused_until is not None and row.paused_until > row.seen_at:
         left = (row.paused_until - row.seen_at).total_seconds()
         yield f"left alone as it asked, for {duration(left)} still"

@@ -73,6 +73,7 @@ def _rows(source: Source, health: Health, rest: float, credentials: str, now: da
             paused_until=_instant(health.pause.until) if health.pause else None,
             attempts=health.attempts,
             failed=health.failed,
+            refused=health.refused,
             latency_seconds=None if health.seconds is None else round(health.seconds, 3),
             answered_at=None if health.answered_at is None else _instant(health.answered_at),
             credentials=credentials,

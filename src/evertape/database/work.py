@@ -14,6 +14,7 @@ from evertape.database.confirming import Confirming
 from evertape.database.extract import ExtractOptions, options_of
 from evertape.database.held import HeldRows
 from evertape.database.survey import Survey
+from evertape.datasets import prices
 from evertape.engine import passing, report
 from evertape.engine.ledger import items_of
 from evertape.engine.runner import Runner, Work
@@ -127,6 +128,12 @@ class Workshop:
         if not failed:
             raise UserError(f"job {job.id} has no failed items; nothing to retry")
         plan = _only(Plan.from_json(job.plan), failed)
+        # Answers are dated by the clock that may be pretended, jobs are not.
+        since = job.created_at + (self._clock.now() - self._clock.real_now())
+        held = self._store.holdings(prices.NAME)
+        plan = passing.still_due(plan, self._catalog.feeds, held, since)
+        if not plan.steps:
+            raise UserError(f"what job {job.id} left is settled since; nothing to retry")
         if not same_source:
             plan = passing.through_next(plan, self.survey.feeds_of)
         return await self.run(job.kind, plan, workers=workers, parent=job.id)

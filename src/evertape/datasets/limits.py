@@ -25,6 +25,9 @@ class RateLimit(Record):
     paused_until: datetime | None = column("end of a pause that the source asked for, UTC")
     attempts: int = column("requests in the last five minutes")
     failed: int = column("of these, how many failed")
+    refused: int | None = column(
+        "of these, how many the source refused (429, 403); none of those that failed"
+    )
     latency_seconds: float | None = column("mean from permit to answer in the last five minutes", unit="s")
     answered_at: datetime | None = column("last answer, UTC")
     credentials: str = column('"none needed", "missing", or where it is set and until when a login holds')

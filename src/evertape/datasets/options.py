@@ -96,9 +96,18 @@ def due(evidence: Evidence, asked: Asked, now: datetime) -> Sequence[Standing]:
     held = evidence.holdings.get(NAME, {})
     extent = extent_of(asked.target_dte)
     return [
-        _standing(key, symbol, held.get(key), extent, asked.max_age, now)
+        _standing(key, symbol, _of_extent(held.get(key), extent), extent, asked.max_age, now)
         for key, symbol in asked.listings.items()
     ]
+
+
+def _of_extent(held: Holding | None, extent: str) -> Holding | None:
+    """The latest snapshot that has an extent; that there are no options concerns every extent, and so does
+    that nobody knows the symbol, where nothing was answered since."""
+    if held is None or held.outcome is not Outcome.SETTLED:
+        return held
+    snapshots = (each for each in (held, *held.beside) if each.outcome is Outcome.SETTLED)
+    return next((each for each in snapshots if each.unit.extent in (extent, ALL)), None)
 
 
 def _standing(
@@ -106,7 +115,7 @@ def _standing(
 ) -> Standing:
     unit = Unit(NAME, key, extent=extent)
     standing = Standing(dataset=NAME, key=key, label=symbol, level=Freshness.MISSING, unit=unit)
-    if held is None or (held.outcome is Outcome.SETTLED and held.unit.extent not in (extent, ALL)):
+    if held is None:
         return replace(standing, reason="no snapshot of these expirations")
     waiting = held.not_before is not None and now < held.not_before
     if held.outcome is Outcome.PENDING:

@@ -46,16 +46,35 @@ class Work:
     crew: Crew | None = None
 
 
+@dataclass(frozen=True, kw_only=True)
+class Left:
+    """What a failed item leaves.
+
+    Attributes:
+        units: of its call, those that are not settled; the others are, with their rows.
+        answered: whether the feed of its call answered, so that others failed at what it left.
+    """
+
+    units: Sequence[Unit]
+    answered: bool
+
+
 @dataclass
 class _Course:
     """One item's way through the feeds: who was asked, what was spent, what came of it.
 
     `tried` feeds have answered or failed; `shut` ones were left alone for their open circuit, and are
     asked once more, with patience, when nobody else is left. `sources` were asked through one of their
-    feeds: another of them would say the same, and may cost many times as much.
+    feeds: another of them would say the same, and may cost many times as much. `left` units are not settled;
+    the `skipped` are not asked for, and fail the item once the others are through; it has units `of` all
+    kinds.
     """
 
     item: Item
+    of: int
+    left: Sequence[Unit]
+    skipped: Sequence[Unit] = ()
+    answered: set[str] = field(default_factory=set)
     tried: list[str] = field(default_factory=list)
     shut: list[str] = field(default_factory=list)
     sources: set[str] = field(default_factory=set)
@@ -112,10 +131,18 @@ class Fetching:
         self._trials = _Trials()
         self._slots = asyncio.Semaphore(work.workers)
 
-    async def work_off(self, item: Item, call: Call) -> SourceError | None:
-        """Lease an item and settle it, or fail it; returns the error of a failed one."""
+    async def work_off(
+        self, item: Item, call: Call, *, skipped: Sequence[Unit] = (), of: int | None = None
+    ) -> Left | None:
+        """Lease an item and settle it, or fail it; returns what a failed one leaves.
+
+        Args:
+            skipped: further units of the item, left since one before it did not settle them: it fails.
+            of: how many units the item has, where some of them are settled already.
+        """
         now = self._work.clock.real_now()
-        course = _Course(replace(item, state=ItemState.LEASED, attempt=item.attempt + 1, started_at=now))
+        leased = replace(item, state=ItemState.LEASED, attempt=item.attempt + 1, started_at=now)
+        course = _Course(leased, of or len(call.units), left=call.units, skipped=skipped)
         await write(self._work.store, course.item)
         self._work.emit(ItemStarted(position=item.position, label=item.label))
         try:
@@ -123,7 +150,7 @@ class Fetching:
         except SourceError as error:
             course.charge(error.requests, error.fetched)
             await self._fail(course.item, error)
-            return error
+            return Left(units=(*course.left, *skipped), answered=call.feed in course.answered)
         except asyncio.CancelledError:
             self._work.store.set_items([replace(course.item, state=ItemState.DUE)])
             raise
@@ -131,8 +158,7 @@ class Fetching:
 
     async def leave(self, item: Item, error: SourceError) -> None:
         """Fail an item that is not asked for, because of what became of one before it."""
-        said = Unavailable(f"left, since an earlier one of its step failed: {error}")
-        await self._fail(replace(item, started_at=self._work.clock.real_now()), said)
+        await self._fail(replace(item, started_at=self._work.clock.real_now()), error)
 
     async def _along(self, course: _Course, call: Call) -> None:
         """Ask the call's feed, then the others for what it leaves, until nothing is left or nobody is."""
@@ -141,7 +167,11 @@ class Fetching:
         while calls:
             left = []
             for number, one in enumerate(calls, 1):
-                left += await self._ask(course, one, closing=number == len(calls) and not left)
+                closing = number == len(calls) and not left and not course.skipped
+                left += await self._ask(course, one, closing=closing)
+            course.left = left
+            if not left and course.skipped:
+                raise passing.skipped(len(course.skipped), course.of)
             if not left:
                 return
             if calls[0] is call and (calls := self._rest(course, call, left)):
@@ -214,6 +244,7 @@ class Fetching:
             first_time = isinstance(error, Unavailable) and feed.name not in course.shut
             (course.shut if first_time else course.tried).append(feed.name)
             return call.units
+        course.answered.add(feed.name)
         if left:
             course.tried.append(feed.name)
         return left
@@ -226,7 +257,7 @@ class Fetching:
         """
         dataset = self._work.datasets[course.item.dataset]
         if course.errors or dataset.absence is None:
-            raise passing.together(course.errors, left)
+            raise passing.together(course.errors, left, course.of)
         if len(left) > passing.MOST:
             said = (
                 f"{len(left)} are unknown to {call.source}; what is due of them goes elsewhere the next time"
@@ -239,11 +270,15 @@ class Fetching:
         commit = Commit(at=now, holdings=absent)
         self._unknown.update((unit.dataset, unit.key) for unit in left)
         course.outcomes.append(Outcome.PENDING)
+        if course.skipped:
+            await persist(lambda: self._work.store.commit(commit))
+            course.left = ()
+            raise passing.skipped(len(course.skipped), course.of)
         await self._close(course, commit)
 
     def _admit(self, call: Call) -> None:
         if call.feed in self._denied:
-            raise Denied(self._denied[call.feed])
+            raise passing.not_asked(call, self._denied[call.feed])
         if self._work.budget is not None and self._fetched > self._work.budget:
             raise OverBudget(
                 f"{self._fetched / 1e6:.1f} MB were fetched, far beyond the plan; check again for a new plan"

@@ -10,7 +10,7 @@ from evertape.errors import Denied, Malformed, SourceError, Transient, Unavailab
 from evertape.model.call import Call
 from evertape.model.feed import Backoff, Feed, Page
 from evertape.model.plan import Cost, Plan, Step
-from evertape.model.unit import Freshness, Holding, Outcome, Standing, Unit
+from evertape.model.unit import Freshness, Holding, Outcome, Span, Standing, Unit
 
 MOST = 100
 """Units that one call may leave to other feeds; more would cost what nobody has confirmed."""
@@ -89,13 +89,57 @@ def outcome(outcomes: Sequence[Outcome]) -> Outcome:
     return Outcome.NOTHING
 
 
-def together(errors: Sequence[tuple[str, SourceError]], left: Sequence[Unit]) -> SourceError:
-    """The last of several feeds' errors, naming all of them, each once."""
+def together(errors: Sequence[tuple[str, SourceError]], left: Sequence[Unit], of: int) -> SourceError:
+    """The last of several feeds' errors, naming the first of each feed, and how many are left of how many."""
     if not errors:
         return Unavailable(f"{len(left)} are left without an answer, and nobody else can be asked")
+    texts: dict[str, dict[str, None]] = {}
+    for name, error in errors:
+        texts.setdefault(name, {})[str(error)] = None
+    said = [
+        f"{name}: {next(iter(each))}" + (f" (and {len(each) - 1} more)" if len(each) > 1 else "")
+        for name, each in texts.items()
+    ]
     _, last = errors[-1]
-    last.args = ("; ".join(dict.fromkeys(f"{name}: {error}" for name, error in errors)),)
+    last.args = ((f"{len(left)} of {of} stay due; " if of > 1 else "") + "; ".join(said),)
     return last
+
+
+def not_asked(call: Call, refused: str) -> Denied:
+    """The failure of a call that is not sent, since its feed has refused another with a message: the reason
+    with this call's own address in place of that one's."""
+    reason, _, address = refused.rpartition(" (")
+    return Denied(f"{reason} ({call.url}, not asked again)" if "://" in address else refused)
+
+
+def skipped(out: int, of: int) -> Unavailable:
+    """The failure of an item so many of whose units were not asked for."""
+    return Unavailable(f"{out} of {of} stay due, since what was to come before failed for them")
+
+
+def still_due(plan: Plan, feeds: Mapping[str, Feed], held: Mapping[str, Holding], since: datetime) -> Plan:
+    """A plan without the days that an answer of `since` or later has settled.
+
+    Args:
+        held: of the datasets with days, by key.
+    """
+    steps = []
+    for step in plan.steps:
+        calls = []
+        for call in step.calls:
+            units = [unit for unit in call.units if not _settled_since(unit, held.get(unit.key), since)]
+            if units or not call.units or not feeds[call.feed].partial:
+                calls.append(replace(call, units=tuple(units) if feeds[call.feed].partial else call.units))
+        if calls:
+            steps.append(replace(step, calls=tuple(calls)))
+    return replace(plan, steps=tuple(steps)).sealed()
+
+
+def _settled_since(unit: Unit, held: Holding | None, since: datetime) -> bool:
+    if held is None or unit.span is None or held.unit.span is None or held.outcome is not Outcome.SETTLED:
+        return False
+    same = (held.unit.dataset, held.unit.extent) == (unit.dataset, unit.extent)
+    return same and held.checked_at >= since and held.unit.span.covers(unit.span)
 
 
 def through_next(plan: Plan, feeds_of: Callable[[str], Sequence[Feed]]) -> Plan:
@@ -108,7 +152,7 @@ def through_next(plan: Plan, feeds_of: Callable[[str], Sequence[Feed]]) -> Plan:
 def _following(step: Step, feeds: Sequence[Feed]) -> Step:
     partial = [feed for feed in feeds if feed.partial]
     names = [feed.name for feed in partial]
-    units = [unit for call in step.calls for unit in call.units]
+    units = _in_one([unit for call in step.calls for unit in call.units])
     if step.feed not in names or len(units) > MOST * len(step.calls):
         return step
     at = names.index(step.feed)
@@ -127,3 +171,16 @@ def _following(step: Step, feeds: Sequence[Feed]) -> Step:
         cost=Cost(requests=requests, bytes=requests * feed.size),
         reason=f"{len(units)} left by {step.feed}",
     )
+
+
+def _in_one(units: Sequence[Unit]) -> Sequence[Unit]:
+    """The units with the days of each key as one span, so that another source answers them together."""
+    found: dict[tuple[str, str, str], Unit] = {}
+    for unit in units:
+        name = (unit.dataset, unit.key, unit.extent)
+        before = found[name].span if name in found else None
+        span = unit.span
+        if span is not None and before is not None:
+            span = Span(min(span.start, before.start), max(span.end, before.end))
+        found[name] = replace(unit, span=span)
+    return list(found.values())

@@ -8,13 +8,13 @@ from collections import defaultdict, deque
 from collections.abc import Sequence
 from dataclasses import replace
 
+from evertape.engine import passing
 from evertape.engine.fetching import Fetching, Work
 from evertape.engine.ledger import give_back, persist, tell
 from evertape.engine.settling import stages
 from evertape.errors import (
     Busy,
     EvertapeError,
-    SourceError,
     StoreError,
     Throttled,
     Transient,
@@ -25,6 +25,7 @@ from evertape.model.crew import Crew
 from evertape.model.events import JobFinished, JobStarted, WorkersSeen
 from evertape.model.job import Item, ItemState, Job, JobState, Wish
 from evertape.model.plan import Plan
+from evertape.model.unit import Unit
 
 GRACE = 5.0
 """Seconds that requests on the wire are given once a job is asked to stop."""
@@ -51,7 +52,9 @@ class Runner:
         self._fatal: EvertapeError | None = None
         self._notes: list[str] = []
         self._fetching = Fetching(work, self._notes)
-        self._broken: dict[int, SourceError] = {}
+        self._broken: set[int] = set()
+        self._out: dict[int, set[Unit]] = defaultdict(set)
+        self._left: dict[int, Sequence[Unit]] = {}
         self._turns: dict[int, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._cancelled = False
 
@@ -78,6 +81,8 @@ class Runner:
                 await self._finish(self._workers(len(part)))
             again = [] if self._stop.is_set() else self._once_more()
             if again:
+                self._broken.clear()
+                self._out.clear()
                 self._queue.extend(again)
                 await self._finish(self._workers(len(again)))
         finally:
@@ -105,11 +110,14 @@ class Runner:
         failed = self._work.store.items(self._job.id, states=(ItemState.FAILED,))
         if not 0 < len(failed) < SECOND_PASS:
             return []
-        return [
-            item
-            for item in failed
-            if self._work.feeds[self._calls[item.position].feed].partial and item.error_kind in PASSING
-        ]
+        again, stuck = [], set()
+        for item in failed:
+            feed = self._work.feeds[self._calls[item.position].feed]
+            if feed.partial and item.error_kind in PASSING and item.step not in stuck:
+                again.append(item)
+            elif feed.ordered:
+                stuck.add(item.step)
+        return again
 
     async def _finish(self, workers: Sequence[asyncio.Task[None]]) -> None:
         stopping = asyncio.create_task(self._stop.wait())
@@ -185,18 +193,35 @@ class Runner:
                 return
 
     async def _item(self, item: Item) -> None:
-        """Work an item off; those of an ordered feed one after the other, none after one that failed."""
+        """Work an item off; those of an ordered feed one after the other.
+
+        None is asked for after one that the feed did not answer, nor what an earlier one left: the days of a
+        key must adjoin.
+        """
         call = self._calls[item.position]
         if not self._work.feeds[call.feed].ordered:
             await self._fetching.work_off(item, call)
             return
         async with self._turns[item.step]:
-            if item.step in self._broken:
-                await self._fetching.leave(item, self._broken[item.step])
+            out = self._out[item.step]
+            due = self._left.pop(item.position, call.units)
+            skipped = [unit for unit in due if _whole(unit) in out]
+            units = tuple(unit for unit in due if _whole(unit) not in out)
+            if item.step in self._broken or (skipped and not units):
+                error = passing.skipped(len(skipped), len(call.units))
+                if item.step in self._broken:
+                    error = Unavailable("left, since an earlier one of its step failed")
+                self._left[item.position] = due
+                await self._fetching.leave(item, error)
                 return
-            failed = await self._fetching.work_off(item, call)
-            if failed is not None:
-                self._broken[item.step] = failed
+            asked = replace(call, units=units)
+            left = await self._fetching.work_off(item, asked, skipped=skipped, of=len(call.units))
+            if left is None:
+                return
+            self._left[item.position] = left.units
+            out.update(map(_whole, left.units))
+            if not left.answered:
+                self._broken.add(item.step)
 
     async def _hand_over(self, crew: Crew, first: Item) -> None:
         """Have a process work off the item and some of the next; what it did not come to is due again."""
@@ -218,6 +243,11 @@ class Runner:
         finally:
             if open_:
                 give_back(self._work.store, self._job.id, open_)
+
+
+def _whole(unit: Unit) -> Unit:
+    """What a unit is a part of: all its days."""
+    return replace(unit, span=None)
 
 
 __all__ = ["Runner", "Work"]

@@ -42,8 +42,8 @@ class Feed:
         unit_seconds: what working off one unit of an answer takes after the answer has come.
         computing: seconds of computing that an answer costs where it comes from what is held; such a call
             is no request.
-        ordered: its calls are answered one after the other, in the order asked; after one that failed the
-            rest of the step is left.
+        ordered: its calls are answered one after the other, in the order asked; after one that it did not
+            answer the rest of the step is left, and what a call leaves unsettled is out of those after it.
         partial: units that its answers do not settle go to the next feed of the dataset.
         untelling: its answers settle units and leave untold what a standing may be `owed`.
         rest: of a partial one, the calls by which the same source is asked in another way for the units of a

@@ -102,7 +102,8 @@ class Store(Ledger, Protocol):
         values the column `counting` has there."""
 
     def holdings(self, dataset: str, keys: Collection[str] | None = None) -> Mapping[str, Holding]:
-        """Coverage by key."""
+        """Coverage by key; where a key has several extents, of the one looked at last, with the others beside
+        it."""
 
     def sql(self, query: str, parameters: Sequence[Any] = ()) -> tuple[tuple[str, ...], list[Row]]:
         """Column names and rows of a query of the user's own, on a connection that cannot write."""

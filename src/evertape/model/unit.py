@@ -53,6 +53,7 @@ class Holding:
         not_before: a PENDING unit is not asked again earlier.
         size: bytes on the wire of the last answer; the next plan's cost is estimated from it.
         mark: the source's own fingerprint of what was read (last-modified and size of an index).
+        beside: where a store gives it, of the same key's other extents, the one looked at last first.
     """
 
     unit: Unit
@@ -65,6 +66,7 @@ class Holding:
     size: int | None = None
     mark: str = ""
     note: str = ""
+    beside: tuple[Holding, ...] = field(default=(), compare=False, repr=False)
 
 
 class Freshness(StrEnum):

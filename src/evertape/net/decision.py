@@ -113,6 +113,8 @@ class Open:
 
 
 Decision = Go | Wait | Open
+Result = Literal["ok", "refused", "down", "unknown"]
+"""What an attempt tells of its source. "refused": it asks for patience and names no pause for everybody."""
 
 
 def decide(state: Snapshot, breaker: Breaker, now: Moment) -> Decision:
@@ -147,18 +149,17 @@ def _until_free(limit: Limit, end: float | None, now: Moment) -> Wait:
     return Wait(seconds=min(left, 1.0), left=left, reason=reason)
 
 
-def circuit_after(
-    circuit: Circuit, breaker: Breaker, result: Literal["ok", "down", "unknown"], *, probe: bool, now: float
-) -> Circuit:
+def circuit_after(circuit: Circuit, breaker: Breaker, result: Result, *, probe: bool, now: float) -> Circuit:
     """The circuit after an attempt.
 
+    Refusals open it as failures do where so many come in a row; a probe that is refused has been answered.
     Only the probe moves a circuit that is not closed: the fate of a request sent before it opened
     says nothing. A probe of unknown fate (cancelled) leaves the place to the next one.
     """
     if circuit.state != "closed":
         if not probe:
             return circuit
-        if result == "ok":
+        if result in ("ok", "refused"):
             return Circuit()
         if result == "down":
             return replace(circuit, state="open", since=now, failed_probes=circuit.failed_probes + 1)
@@ -170,7 +171,8 @@ def circuit_after(
     failures = circuit.failures + 1
     if failures < breaker.failures:
         return replace(circuit, failures=failures)
-    return Circuit(state="open", failures=failures, since=now, reason=f"{failures} requests failed in a row")
+    what = "failed" if result == "down" else "failed or were refused"
+    return Circuit(state="open", failures=failures, since=now, reason=f"{failures} requests {what} in a row")
 
 
 def opened_by_share(breaker: Breaker, attempts: int, failed: int, now: float) -> Circuit | None:

@@ -7,7 +7,6 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal
 from urllib.parse import urlsplit
 
 from evertape.clock import Clock
@@ -15,7 +14,7 @@ from evertape.errors import Denied, Malformed, SourceError, Throttled, Transient
 from evertape.model.call import Call, Reply
 from evertape.model.events import CircuitMoved, Emit, Sent, Waiting
 from evertape.model.feed import Limit, Refusal, Source
-from evertape.net.decision import Breaker, Moment, Open, Wait
+from evertape.net.decision import Breaker, Moment, Open, Result, Wait
 from evertape.net.http import Wire
 from evertape.net.shared import Permit, SharedState
 
@@ -87,19 +86,20 @@ class Gate:
                 ended = True
                 self._shared.end(permit, self._moment())
 
-        result: Literal["ok", "down", "unknown"] = "unknown"
+        result: Result = "unknown"
+        refusal: Refusal | None = None
         try:
             reply = await self._wire.send(call, arrived)
             # A login's steps judge their answers themselves.
             refusal = source.refusal(reply) if call.feed else None
-            result = "down" if reply.status >= 500 else "ok"
+            result = "down" if reply.status >= 500 else _result(refusal)
         except SourceError as error:
             result = "down" if isinstance(error, Transient) else "ok"
             _sent(error)
             raise
         finally:
             arrived()
-            self._record(source, permit, result)
+            self._record(source, permit, result, refused=result != "down" and _refuses(refusal))
         if refusal is None:
             if call.into and reply.status == 200 and reply.path is None:
                 raise _sent(Malformed(f"{call.url} sent something else in place of the file"))
@@ -138,8 +138,9 @@ class Gate:
                     self._emit(Waiting(source=source.name, seconds=answer.left, reason=answer.reason))
                 await self._clock.sleep(answer.seconds)
 
-    def _record(self, source: Source, permit: Permit, result: Literal["ok", "down", "unknown"]) -> None:
-        was, new = self._shared.record(permit, self._options.breaker, result, self._moment().wall)
+    def _record(self, source: Source, permit: Permit, result: Result, *, refused: bool) -> None:
+        wall = self._moment().wall
+        was, new = self._shared.record(permit, self._options.breaker, result, wall, refused=refused)
         if was.state != new.state:
             self._moved(source, new.state, new.reason or "the probe was answered")
 
@@ -163,6 +164,18 @@ class Gate:
         first, *rest = source.limits
         most = rate if first.ceiling is None else min(rate, first.ceiling)
         return (replace(first, count=max(1, most)), *rest)
+
+
+def _refuses(refusal: Refusal | None) -> bool:
+    """Whether an answer counts as a refusal: not one that is wrong, nor the end of a session."""
+    return refusal is not None and refusal.kind in ("throttled", "transient", "denied")
+
+
+def _result(refusal: Refusal | None) -> Result:
+    """What an answer tells the circuit. A pause holds all back by itself, and what is denied is not asked
+    for again before a person has mended it."""
+    patience = refusal is not None and refusal.kind in ("throttled", "transient") and not refusal.pause
+    return "refused" if patience else "ok"
 
 
 def _sent(error: SourceError) -> SourceError:

@@ -14,7 +14,9 @@ from evertape.net.decision import LONG, POLL, Breaker, Circuit, Moment, Pause, o
 
 ON_WIRE_AT_MOST = 120.0
 """Seconds after which a permit on the wire is taken to have ended, even if its owner lives."""
-_VERSION = 2
+_VERSION = 3
+_SEEN = 300.0
+"""Seconds for which attempts are told."""
 SLOT = 5.0
 """Seconds whose attempts are counted together."""
 _SCHEMA = """
@@ -35,8 +37,11 @@ CREATE TABLE IF NOT EXISTS tallies (
     key TEXT NOT NULL, slot INTEGER NOT NULL, sent INTEGER NOT NULL, down INTEGER NOT NULL,
     PRIMARY KEY (key, slot)
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS refusals (
+    key TEXT NOT NULL, slot INTEGER NOT NULL, count INTEGER NOT NULL, PRIMARY KEY (key, slot)
+) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS answers (key TEXT PRIMARY KEY, at REAL NOT NULL);
-PRAGMA user_version = 2;
+PRAGMA user_version = 3;
 """
 _NTH = (
     "SELECT ended FROM permits WHERE key = ? AND boot = ?"
@@ -166,14 +171,21 @@ def write_circuit(db: sqlite3.Connection, key: str, new: Circuit, probe: int | N
     db.execute("INSERT OR REPLACE INTO circuits VALUES (?, ?, ?, ?, ?, ?, ?)", row)
 
 
-def tally(db: sqlite3.Connection, key: str, wall: float, sent: int, down: int) -> None:
-    """Count attempts, and how many of them failed, at an instant in UTC seconds."""
+def tally(db: sqlite3.Connection, key: str, wall: float, sent: int, down: int, refused: int = 0) -> None:
+    """Count attempts, how many of them failed and how many were refused, at an instant in UTC seconds."""
     db.execute(
         "INSERT INTO tallies VALUES (?, ?, ?, ?) ON CONFLICT (key, slot) DO UPDATE SET"
         " sent = sent + excluded.sent, down = down + excluded.down",
         (key, int(wall // SLOT), sent, down),
     )
-    if sent > down:
+    if refused:
+        db.execute("DELETE FROM refusals WHERE key = ? AND slot < ?", (key, (wall - _SEEN) // SLOT))
+        db.execute(
+            "INSERT INTO refusals VALUES (?, ?, ?) ON CONFLICT (key, slot) DO UPDATE SET"
+            " count = count + excluded.count",
+            (key, int(wall // SLOT), refused),
+        )
+    if sent > down + refused:
         db.execute("INSERT OR REPLACE INTO answers VALUES (?, ?)", (key, wall))
 
 
@@ -188,6 +200,7 @@ def opened_by(db: sqlite3.Connection, key: str, breaker: Breaker, wall: float) -
     opened = opened_by_share(breaker, int(count), int(failed), wall)
     if opened:
         db.execute("DELETE FROM tallies WHERE key = ?", (key,))
+        db.execute("DELETE FROM refusals WHERE key = ?", (key,))
     return opened
 
 
@@ -197,18 +210,20 @@ def pause_of(db: sqlite3.Connection, key: str) -> Pause | None:
     return Pause(written=row[0], until=row[1], reason=row[2]) if row else None
 
 
-def seen_of(db: sqlite3.Connection, key: str, now: float) -> tuple[int, int, float | None, float | None]:
-    """Attempts and failures of the last five minutes, mean seconds to an answer, and when the last came."""
-    window = (key, now - 300.0)
+def seen_of(db: sqlite3.Connection, key: str, now: float) -> tuple[int, int, int, float | None, float | None]:
+    """Attempts, failures and refusals of the last five minutes, mean seconds to an answer, and when the last
+    came."""
+    window = (key, now - _SEEN)
+    slots = (key, window[1] // SLOT)
     attempts, failed = db.execute(
-        "SELECT total(sent), total(down) FROM tallies WHERE key = ? AND slot >= ?",
-        (key, window[1] // SLOT),
+        "SELECT total(sent), total(down) FROM tallies WHERE key = ? AND slot >= ?", slots
     ).fetchone()
+    (refused,) = db.execute("SELECT total(count) FROM refusals WHERE key = ? AND slot >= ?", slots).fetchone()
     (seconds,) = db.execute(
         "SELECT avg(ended_wall - granted_wall) FROM permits WHERE key = ? AND ended_wall >= ?", window
     ).fetchone()
     last = db.execute("SELECT at FROM answers WHERE key = ?", (key,)).fetchone()
-    return int(attempts), int(failed), seconds, last[0] if last else None
+    return int(attempts), int(failed), int(refused), seconds, last[0] if last else None
 
 
 def used_of(db: sqlite3.Connection, key: str, since: float) -> int:

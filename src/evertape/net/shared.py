@@ -11,7 +11,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
 
 from evertape.errors import StoreError
 from evertape.model.feed import Limit
@@ -24,6 +23,7 @@ from evertape.net.decision import (
     Go,
     Moment,
     Pause,
+    Result,
     Snapshot,
     Wait,
     circuit_after,
@@ -48,6 +48,7 @@ class Health:
 
     Attributes:
         used: permits taken of each of its limits.
+        failed, refused: of the attempts; a refused one is none that failed.
         seconds: from permit to answer, the mean. answered_at: the last answer, in UTC seconds.
     """
 
@@ -56,6 +57,7 @@ class Health:
     used: tuple[int, ...]
     attempts: int
     failed: int
+    refused: int
     seconds: float | None
     answered_at: float | None
 
@@ -105,15 +107,18 @@ class SharedState:
                 raise self._fault(error) from error
 
     def record(
-        self, permit: Permit, breaker: Breaker, result: Literal["ok", "down", "unknown"], wall: float
+        self, permit: Permit, breaker: Breaker, result: Result, wall: float, *, refused: bool = False
     ) -> tuple[Circuit, Circuit]:
         """Note an attempt's result; returns the circuit before and after it.
+
+        Args:
+            refused: whether it is counted as a refusal, also where the circuit takes it for an answer.
 
         An answer that changes nothing is counted with the next transaction.
         """
         was = rows.circuit_of(self._open(), permit.key)
         usual = not permit.probe and circuit_after(was, breaker, result, probe=False, now=wall) == was
-        if usual and result != "down":
+        if usual and result != "down" and not refused:
             if result == "ok":
                 self._answered[permit.key].append(wall)
             return was, was
@@ -122,7 +127,7 @@ class SharedState:
             probe = permit.probe and rows.is_probe(db, permit.key, permit.id)
             new = circuit_after(was, breaker, result, probe=probe, now=wall)
             if result != "unknown":
-                rows.tally(db, permit.key, wall, 1, int(result == "down"))
+                rows.tally(db, permit.key, wall, 1, int(result == "down"), int(refused))
             if breaker.error_share is not None and result == "down":
                 new = rows.opened_by(db, permit.key, breaker, wall) or new
             if new != was:
@@ -143,7 +148,7 @@ class SharedState:
         try:
             db = self._open()
             circuit, pause = rows.circuit_of(db, key), rows.pause_of(db, key)
-            attempts, failed, seconds, last = rows.seen_of(db, key, now)
+            attempts, failed, refused, seconds, last = rows.seen_of(db, key, now)
             used = tuple(rows.used_of(db, key, now - limit.seconds) for limit in limits)
         except sqlite3.Error as error:
             raise self._fault(error) from error
@@ -153,6 +158,7 @@ class SharedState:
             used=used,
             attempts=attempts,
             failed=failed,
+            refused=refused,
             seconds=seconds,
             answered_at=last,
         )

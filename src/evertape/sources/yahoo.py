@@ -34,6 +34,8 @@ _OBSERVED = "https://github.com/ranaroussi/yfinance/issues/2128"
 """Yahoo documents no limit. There some 950 charts in a row were answered, then 429."""
 FOREVER = 9_999_999_999
 """As the end of a chart: through the last bar that there is, whenever the call is sent."""
+_BARE, _SESSION = 600, 38
+"""Bytes on the wire of a chart and of each session in it: as recorded of single days and of two years."""
 _EXPIRATIONS = 17
 """Of a whole chain: the median of recorded ones."""
 _NO_SESSION = "Yahoo says: Too Many Requests, and hands out no session; try again in an hour"
@@ -124,7 +126,17 @@ def ask_chart(standings: Sequence[Standing]) -> Sequence[Call]:
             f"{_Q2}/v8/finance/chart/{quote(symbol, safe='')}?period1={since}&period2={FOREVER}"
             "&interval=1d&events=div%2Csplits"
         )
-        calls.append(Call(source="yahoo", feed="yahoo.chart", url=url, units=(unit,), label=standing.label))
+        size = _BARE + _SESSION * sessions.count(first, unit.span.end)
+        calls.append(
+            Call(
+                source="yahoo",
+                feed="yahoo.chart",
+                url=url,
+                units=(unit,),
+                size=size,
+                label=standing.label,
+            )
+        )
     return calls
 
 

@@ -6,6 +6,7 @@ import contextlib
 import json
 import sqlite3
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import date
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -152,7 +153,8 @@ class SqliteStore(SqliteJobs):
         return [(*value, row[-1]) for value, row in zip(values, rows, strict=True)]
 
     def holdings(self, dataset: str, keys: Collection[str] | None = None) -> Mapping[str, Holding]:
-        """Coverage by key; where a key has several extents, the one looked at last."""
+        """Coverage by key; where a key has several extents, of the one looked at last, with the others beside
+        it."""
         query = f"SELECT {', '.join(_HOLDING)} FROM holdings WHERE dataset = ?"  # noqa: S608
         parameters = [dataset]
         if keys is not None:
@@ -160,7 +162,12 @@ class SqliteStore(SqliteJobs):
             parameters.append(json.dumps(list(keys)))
         with self.reading() as reader:
             rows = reader.execute(f"{query} ORDER BY key, checked_at", parameters).fetchall()
-        return {holding.unit.key: holding for holding in map(_holding_of, rows)}
+        found: dict[str, Holding] = {}
+        for holding in map(_holding_of, rows):
+            before = found.get(holding.unit.key)
+            beside = () if before is None else (replace(before, beside=()), *before.beside)
+            found[holding.unit.key] = replace(holding, beside=beside) if beside else holding
+        return found
 
     def sql(self, query: str, parameters: Sequence[Any] = ()) -> tuple[tuple[str, ...], list[Row]]:
         """Column names and rows of one SELECT.
