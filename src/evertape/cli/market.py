@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from evertape.cli import show
-from evertape.cli.options import Day, Range, Symbols, common, print_json
+from evertape.cli.options import Day, Range, Symbols, Whole, common, print_json
 from evertape.cli.session import opened
 
 _SHOWN = (
@@ -21,9 +21,7 @@ _SHOWN = (
 @click.option("--start", type=Day(), help="The first session.")
 @click.option("--end", type=Day(), help="The last session.")
 @click.option("--raw", is_flag=True, help="As traded, without adjusting for splits and dividends.")
-@click.option(
-    "--limit", type=click.IntRange(1, 100_000), help="The latest N rows; all in JSON, 20 in a table."
-)
+@click.option("--limit", type=Whole(1, 100_000), help="The latest N rows; all in JSON, 20 in a table.")
 @common
 def prices(
     symbols: tuple[str, ...], raw: bool, limit: int | None, as_json: bool, log_level: str, **days: Any
@@ -51,9 +49,7 @@ def prices(
 @click.option("--delta", type=Range(), help="Size of the delta, whatever its sign: 0.2-0.35.")
 @click.option("--kind", type=click.Choice(["call", "put"]))
 @click.option("--day", type=Day(), help="The latest snapshot of that day or before.")
-@click.option(
-    "--limit", type=click.IntRange(1, 100_000), help="The first N rows; all in JSON, 40 in a table."
-)
+@click.option("--limit", type=Whole(1, 100_000), help="The first N rows; all in JSON, 40 in a table.")
 @common
 def options(symbol: str, limit: int | None, as_json: bool, log_level: str, **chosen: Any) -> int:
     """The contracts of SYMBOL in the latest snapshot, with greeks and the return of the premium.

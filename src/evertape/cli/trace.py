@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from evertape.cli import show
-from evertape.cli.options import Day, common, print_json
+from evertape.cli.options import Day, Whole, common, print_json
 from evertape.cli.session import opened
 
 
@@ -58,7 +58,7 @@ def explain(
 
 @click.command()
 @click.argument("symbol")
-@click.option("--limit", type=click.IntRange(1, 100_000), default=30, show_default=True)
+@click.option("--limit", type=Whole(1, 100_000), default=30, show_default=True)
 @common
 def restatements(symbol: str, limit: int, as_json: bool, log_level: str) -> None:
     """List facts whose value a later filing changed, the latest change first."""
