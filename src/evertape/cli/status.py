@@ -37,8 +37,8 @@ def status(subject: str | None, watching: bool, as_json: bool, log_level: str, *
             return _dataset(db, str(subject), as_json)
         if subject and subject not in db.catalog.targets():
             return _company(db, subject, as_json)
-        symbols, scope = said["symbols"] or (), said["scope"]
-        chosen = Selection(symbols=symbols, scope=scope, since=said["since"]) if symbols or scope else None
+        who = {"symbols": said["symbols"] or (), "scope": said["scope"]}
+        chosen = Selection(**who, since=said["since"], until=said["until"]) if any(who.values()) else None
         told = db.status(subject or "financials", chosen)
         if as_json:
             print_json(told.report)

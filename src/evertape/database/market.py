@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
+from evertape.database.choosing import day_of, days_of, kind_of, range_of, symbols_of
 from evertape.datasets.options import OptionQuote
 from evertape.datasets.prices import CorporateAction, DailyPrice
 from evertape.datasets.universe import Listing
@@ -29,8 +30,10 @@ def listing_of(db: Database, symbol: str) -> tuple[int, str]:
     """A listing's identifier and symbol, by its ticker or its company's CIK.
 
     Raises:
-        UserError: an unknown ticker.
+        UserError: an unknown ticker, or none at all.
     """
+    if not isinstance(symbol, str):
+        raise UserError(f"symbol is {symbol!r}; name one ticker or CIK, such as AAPL")
     cik, label = db.company(symbol)
     named = canonical_symbol(symbol)
     rows = db.store.read(
@@ -71,7 +74,9 @@ def price_rows(
     """Bars of listings, a row a session, as `PRICE_COLUMNS`.
 
     The factors are those by which a price as traded is divided (splits) and multiplied (dividends).
+    Raises UserError for an unknown ticker, or a start after the end.
     """
+    start, end = days_of(start, end, ("start", "end"))
     found: list[Row] = []
     for symbol in symbols:
         ident, label = listing_of(db, symbol)
@@ -98,12 +103,12 @@ def prices(
         adjusted: for splits and dividends, as they are known now; False for the numbers as traded.
 
     Raises:
-        UserError: an unknown ticker.
+        UserError: an unknown ticker, no date, or a start after the end.
     """
     import pandas as pd
 
-    named = [symbols] if isinstance(symbols, str) else symbols
-    rows = price_rows(db, named, _day(start), _day(end), adjusted=adjusted)
+    first, last = days_of(start, end, ("start", "end"))
+    rows = price_rows(db, symbols_of(symbols), first, last, adjusted=adjusted)
     return pd.DataFrame(rows, columns=list(PRICE_COLUMNS))
 
 
@@ -122,7 +127,12 @@ def option_rows(
         dte: calendar days to expiration, both bounds included.
         delta: its size, whatever its sign, both bounds included.
         kind: "call" or "put". day: the latest snapshot of that New York date or before.
+
+    Raises:
+        UserError: an unknown ticker, or bounds that are none: not two numbers, below zero, or reversed.
     """
+    dte, delta = range_of(dte, "dte", "(25, 40)"), range_of(delta, "delta", "(0.2, 0.35)")
+    kind = kind_of(kind)
     ident, label = listing_of(db, symbol)
     before = "" if day is None else " AND day <= ?"
     latest = f"(SELECT MAX(taken_at) FROM option_quotes WHERE listing_id = ?{before})"  # noqa: S608
@@ -153,9 +163,5 @@ def options(
     """The contracts of a listing's latest snapshot as a frame; see `option_rows` for the arguments."""
     import pandas as pd
 
-    rows = option_rows(db, symbol, dte=dte, delta=delta, kind=kind, day=_day(day))
+    rows = option_rows(db, symbol, dte=dte, delta=delta, kind=kind, day=day_of(day, "day"))
     return pd.DataFrame(rows, columns=list(OPTION_COLUMNS))
-
-
-def _day(day: date | str | None) -> date | None:
-    return date.fromisoformat(day) if isinstance(day, str) else day
