@@ -28,15 +28,20 @@ def prices(
 ) -> int:
     """Daily bars of SYMBOLS, adjusted for splits and dividends as known now."""
     from evertape.database.market import PRICE_COLUMNS, price_rows
+    from evertape.database.market_held import held_of, why_none
 
     with opened(read_only=True) as db:
         rows = price_rows(db, symbols, adjusted=not raw, **days)
+        shown = {row[0] for row in rows}
+        asked = [held_of(db, "prices", symbol) for symbol in symbols]
+        for held in asked:
+            if held.symbol not in shown:
+                click.echo(why_none(held, db.clock.now()), err=True)
     kept = rows if limit is None else rows[-limit:]
     if as_json:
         print_json([dict(zip(PRICE_COLUMNS, row, strict=True)) for row in kept])
         return 0
     if not rows:
-        click.echo(f"no prices of {', '.join(symbols)} are held; run: evertape refresh prices", err=True)
         return 1
     body = [tuple(_number(value) for value in row) for row in kept[-(limit or 20) :]]
     show.rows(show.answer(), PRICE_COLUMNS, body)
@@ -58,16 +63,18 @@ def options(symbol: str, limit: int | None, as_json: bool, log_level: str, **cho
     strike of a put, the stock price of a call.
     """
     from evertape.database.market import OPTION_COLUMNS, option_rows
+    from evertape.database.market_held import held_of, why_none
 
     with opened(read_only=True) as db:
         rows = option_rows(db, symbol, **chosen)
+        if not rows:
+            click.echo(why_none(held_of(db, "options", symbol), db.clock.now()), err=True)
     kept = rows if limit is None else rows[:limit]
     told = [dict(zip(OPTION_COLUMNS, row, strict=True)) for row in kept]
     if as_json:
         print_json(told)
         return 0
     if not rows:
-        click.echo(f"no such options of {symbol} are held; run: evertape refresh options", err=True)
         return 1
     body = [tuple(_number(row[name]) for name in _SHOWN) for row in told[: limit or 40]]
     first = told[0]

@@ -17,6 +17,12 @@ if TYPE_CHECKING:
 
 NOTES_SHOWN = 12
 FAILURES_SHOWN = 20
+_PENDING = {
+    "filings": "filed, facts not published yet",
+    "sessions": "no source knows their prices; asked for again later",
+    "snapshots": "no source knows their options; asked for again later",
+}
+"""What is waited for, by what is counted as missing."""
 
 
 def talk() -> Console:
@@ -56,9 +62,8 @@ def _counts(report: CheckReport) -> Table:
     very = f"  ({report.very_stale} of them for long)" if report.very_stale else ""
     counts.add_row("stale", f"{report.stale}{very}")
     counts.add_row("missing", str(report.missing))
-    counts.add_row(
-        "pending", f"{report.pending}{'  (filed, facts not published yet)' if report.pending else ''}"
-    )
+    why = "no profile published yet" if report.target == "companies" else _PENDING[report.missed]
+    counts.add_row("pending", f"{report.pending}{f'  ({why})' if report.pending else ''}")
     counts.add_row("unknown", str(report.unknown))
     counts.add_row("fresh", "-" if report.freshness is None else f"{report.freshness} %")
     counts.add_row("rows held", ", ".join(f"{n} {name}" for name, n in report.rows.items()))

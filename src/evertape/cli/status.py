@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -12,6 +13,7 @@ from evertape.cli.session import opened
 
 if TYPE_CHECKING:
     from evertape.database import Database
+    from evertape.database.market_held import MarketHeld
 
 
 @click.command()
@@ -78,6 +80,7 @@ def _dataset(db: Database, name: str, as_json: bool) -> int:
 
 def _company(db: Database, symbol: str, as_json: bool) -> int:
     from evertape.database import Selection
+    from evertape.database.market_held import market_held
 
     cik, label = db.company(symbol)
     told = db.status(chosen=Selection(symbols=(symbol,)))
@@ -88,16 +91,32 @@ def _company(db: Database, symbol: str, as_json: bool) -> int:
         "WHERE cik = ? AND periodic AND absent_at IS NULL ORDER BY filed_date DESC LIMIT 5",
         (int(cik),),
     )
+    market = market_held(db, symbol)
     if as_json:
-        print_json({"standing": standing, "holding": held, "rows": told.report.rows, "filings": filings})
+        counts = {"rows": told.report.rows, "filings": filings, "market": market}
+        print_json({"standing": standing, "holding": held, **counts})
         return 0
     console = show.answer()
     console.print(
-        f"{label} (CIK {cik}): {standing.level.value}{'  ' + standing.reason if standing.reason else ''}"
+        f"{label} (CIK {cik}): statements {standing.level.value}"
+        f"{'  ' + standing.reason if standing.reason else ''}"
     )
     if held:
         console.print(f"facts checked {moment(held.checked_at)}, source {held.source}, {held.outcome.value}")
     console.print("rows held: " + ", ".join(f"{n} {table}" for table, n in told.report.rows.items()))
+    for one in market:
+        console.print(_market(one, db.clock.now()), markup=False)
     rows = [(form, filed, accession, "yes" if seen else "no") for form, filed, accession, seen in filings]
     show.rows(console, ("form", "filed", "accession", "facts held"), rows)
     return 0
+
+
+def _market(held: MarketHeld, now: datetime) -> str:
+    from evertape.database.market_held import why_none
+
+    if not held.days:
+        return why_none(held, now)
+    if held.latest is not None:
+        chains = f"{held.days} day{'s' if held.days > 1 else ''}, the last {moment(held.latest)}"
+        return f"options of {held.symbol}: chains of {chains}"
+    return f"prices of {held.symbol}: {held.days} sessions from {held.first}, the last {held.last}"
