@@ -103,7 +103,7 @@ class Database(AbstractContextManager["Database"]):
         chosen = chosen or Selection()
         datasets = self.survey.target(target)
         refuse_backwards(chosen.since, chosen.until, new_york_date(self.clock.now()))
-        wiring.refuse_unknown(self.settings, self.catalog.sources)
+        wiring.refuse_unknown(self.settings, self.catalog)
         self.workshop.refuse_second()
         heard = Heard()
         evidence = self.survey.evidence_for(datasets)

@@ -98,6 +98,14 @@ def together(errors: Sequence[tuple[str, SourceError]], left: Sequence[Unit]) ->
     return last
 
 
+def misread(label: str, errors: Sequence[tuple[str, SourceError]]) -> tuple[str, ...]:
+    """Notes on feeds whose answers could not be read, where another has answered in their place: nobody
+    mends a file of their own that is passed over without a word."""
+    return tuple(
+        f"{label}: {name} was passed over: {error}" for name, error in errors if isinstance(error, Malformed)
+    )
+
+
 def through_next(plan: Plan, feeds_of: Callable[[str], Sequence[Feed]]) -> Plan:
     """The same units asked of the source after the one of each step, where there is one; the last is
     followed by the first."""
