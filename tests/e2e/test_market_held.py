@@ -39,7 +39,7 @@ def test_status_of_a_symbol_and_the_reason_for_nothing_are_of_its_prices_and_cha
     said = filled.run("status", KNOWN).stdout
     assert f"prices of {KNOWN}: {days} sessions from {first}, the last {last}" in said
     assert f"options of {KNOWN}: chains of 1 day, the last " in said
-    assert "statements missing" in said
+    assert "statements missing, never fetched" in said
     told = {one["dataset"]: one for one in filled.json("status", KNOWN)["market"]}
     assert (told["prices"]["days"], told["prices"]["first"], told["prices"]["last"]) == (days, first, last)
     assert told["options"]["rows"] > 0

@@ -99,13 +99,13 @@ def _company(db: Database, symbol: str, as_json: bool) -> int:
     console = show.answer()
     console.print(
         f"{label} (CIK {cik}): statements {standing.level.value}"
-        f"{'  ' + standing.reason if standing.reason else ''}"
+        f"{', ' + standing.reason if standing.reason else ''}"
     )
     if held:
         console.print(f"facts checked {moment(held.checked_at)}, source {held.source}, {held.outcome.value}")
     console.print("rows held: " + ", ".join(f"{n} {table}" for table, n in told.report.rows.items()))
     for one in market:
-        console.print(_market(one, db.clock.now()), markup=False)
+        console.print(_market(one, db.clock.now()), markup=False, soft_wrap=True)
     rows = [(form, filed, accession, "yes" if seen else "no") for form, filed, accession, seen in filings]
     show.rows(console, ("form", "filed", "accession", "facts held"), rows)
     return 0
