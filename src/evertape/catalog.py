@@ -83,6 +83,13 @@ class Catalog:
             sorted((f for f in self.feeds.values() if f.dataset == dataset), key=lambda f: (f.rank, f.name))
         )
 
+    @property
+    def asked(self) -> Mapping[str, Source]:
+        """The sources that somebody can choose among: those on the wire, and those of this machine to which
+        others are an alternative."""
+        partial = {feed.source for feed in self.feeds.values() if feed.partial}
+        return {name: one for name, one in self.sources.items() if one.hosts or name in partial}
+
     def targets(self) -> Mapping[str, tuple[Dataset, ...]]:
         """What `refresh` can be told: every dataset that has a feed, every goal, and all of them together.
 

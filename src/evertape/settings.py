@@ -12,14 +12,17 @@ from pathlib import Path
 from evertape.clock import end_of_day
 from evertape.errors import UserError
 from evertape.keys import Keyring, Keys
+from evertape.written import day, decimal, whole
 
-_LOOPBACK = re.compile(r"http://(127\.0\.0\.1|localhost|\[::1\]):\d+")
+_LOOPBACK = re.compile(r"http://(?:127\.0\.0\.1|localhost|\[::1\]):([0-9]{1,5})")
+PRETENDED = date(1994, 1, 1), date(2049, 12, 31)
+"""Days that may be pretended: those of EDGAR, as far as the calendar of sessions reaches around them."""
 BANDWIDTH = 20e6
 """Bytes a second from the SEC that a plan counts on: a home line of 160 Mbit/s."""
 KEYS = "keys.env"
 """A file in the state folder with lines NAME=VALUE, read anew for every check and job."""
 _WINDOWS = {"s": 1.0, "min": 60.0, "h": 3600.0, "d": 86_400.0}
-_LIMIT = re.compile(r"(\d{1,7})/(s|min|h|d)")
+_LIMIT = re.compile(r"([0-9]{1,7})/(s|min|h|d)")
 SECRETS = re.compile(r"(?i)(key|token|secret|password|identity|user_agent|_username)")
 
 
@@ -88,7 +91,8 @@ def load(environment: Mapping[str, str] | None = None) -> Settings:
             "EVERTAPE_DATABASE_URL is set, but this version keeps its data in SQLite only; unset it"
         )
     sandbox = env.get("EVERTAPE_SANDBOX_URL", "").rstrip("/") or None
-    if sandbox and not _LOOPBACK.fullmatch(sandbox):
+    found = _LOOPBACK.fullmatch(sandbox or "")
+    if sandbox and not (found and 0 < int(found[1]) < 65_536):
         raise UserError(
             f"EVERTAPE_SANDBOX_URL is {sandbox!r}; "
             "it must look like http://127.0.0.1:PORT, as `evertape sandbox` prints it"
@@ -133,18 +137,25 @@ def _now(env: Mapping[str, str]) -> datetime | None:
     if not text:
         return None
     try:
-        return end_of_day(date.fromisoformat(text))
+        return end_of_day(day(text, *PRETENDED))
     except ValueError:
-        raise UserError(f"EVERTAPE_NOW is {text!r}; it must be a date such as 2026-07-10") from None
+        first, last = PRETENDED
+        raise UserError(
+            f"EVERTAPE_NOW is {text!r}; it must be a date such as 2026-07-10, from {first} to {last}"
+        ) from None
 
 
 def _rates(env: Mapping[str, str]) -> Mapping[str, int]:
     text = env.get("EDGAR_RATE_LIMIT_PER_SEC")
     if not text:
         return {}
-    if not text.isdigit() or int(text) < 1:
-        raise UserError(f"EDGAR_RATE_LIMIT_PER_SEC is {text!r}; it must be a whole number from 1 to 10")
-    return {"sec": int(text)}
+    try:
+        # A sandbox bears more than the SEC's ten, above which the source's own ceiling holds.
+        return {"sec": whole(text, 1, 1_000_000)}
+    except ValueError:
+        raise UserError(
+            f"EDGAR_RATE_LIMIT_PER_SEC is {text!r}; it must be a whole number from 1 to 10"
+        ) from None
 
 
 def _seconds(env: Mapping[str, str], name: str, default: float) -> float:
@@ -152,12 +163,9 @@ def _seconds(env: Mapping[str, str], name: str, default: float) -> float:
     if not text:
         return default
     try:
-        value = float(text)
+        return decimal(text, 0, 86_400)
     except ValueError:
-        value = -1.0
-    if not 0 <= value < 86_400:
-        raise UserError(f"{name} is {text!r}; it must be a number of seconds")
-    return value
+        raise UserError(f"{name} is {text!r}; it must be a number of seconds from 0 to 86400") from None
 
 
 def _bandwidth(env: Mapping[str, str]) -> float:
@@ -166,14 +174,11 @@ def _bandwidth(env: Mapping[str, str]) -> float:
     if not text:
         return BANDWIDTH
     try:
-        value = float(text)
+        return decimal(text, 1e-6, 1e6) * 1e6
     except ValueError:
-        value = -1.0
-    if not 0 < value < 1e6:
         raise UserError(
             f"EVERTAPE_BANDWIDTH is {text!r}; it must be a number of megabytes a second, such as 20"
-        )
-    return value * 1e6
+        ) from None
 
 
 def _limits(text: str) -> Mapping[str, tuple[tuple[int, float], ...]]:
@@ -195,12 +200,12 @@ def _breaker(text: str) -> tuple[int, float, float]:
     if not text:
         return Settings.breaker
     try:
-        failures, rest, share = (float(part) for part in text.split(","))
+        failures, rest, share = text.split(",")
+        return whole(failures, 1, 1_000_000), decimal(rest, 0, 86_400), decimal(share, 1e-6, 1)
     except ValueError:
-        failures = rest = share = -1.0
-    if failures < 1 or rest < 0 or not 0 < share <= 1:
-        raise UserError(f"EVERTAPE_CIRCUIT is {text!r}; write it as 20,60,0.1: failures, seconds, share")
-    return int(failures), rest, share
+        raise UserError(
+            f"EVERTAPE_CIRCUIT is {text!r}; write it as 20,60,0.1: failures, seconds, share"
+        ) from None
 
 
 def keys_of(path: Path) -> Mapping[str, str]:

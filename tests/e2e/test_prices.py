@@ -414,6 +414,49 @@ def test_a_folder_of_csv_files_is_dropped_in_and_what_it_has_wrong_is_kept_and_f
     assert told["job"]["requests"] == sum(asked(world).values())
 
 
+def test_a_source_dropped_in_is_shown_and_tested_and_what_it_cannot_read_is_noted(
+    home: Callable[..., World], true: dict[str, Traded]
+) -> None:
+    world = home()
+    shutil.copytree(Path(__file__).parents[2] / "examples", world.home / "plugins" / "sources")
+    folder = world.home.parent / "prices"
+    world.extra["CSV_PRICES"] = str(folder)
+    right, wrong, short = "GAAB", "GAAE", "GAAG"
+    csv_of(folder, right, {d: b for d, b in true[right].bars.items() if SINCE <= d <= world.now})
+    (folder / f"{wrong}.csv").write_text(f"Date,Open,High,Low,Close,Volume\n{world.now},abc,1,1,1,1\n")
+    (folder / f"{short}.csv").write_text(f"Date,Close\n{world.now},1\n")
+    (shown,) = (row for row in world.json("providers") if row["source"] == "csv")
+    assert (shown["circuit"], shown["credentials"], shown["limit_count"]) == ("closed", "none needed", 0)
+    assert "nothing is sent" in world.run("providers").stdout
+    (told,) = world.json("providers", "test", "csv", "--symbol", right)
+    assert (told["feed"], told["rows"] > 0, told["requests"]) == ("csv.prices", True, 0)
+    (told,) = world.json("providers", "test", "csv", "--symbol", wrong, code=1)
+    assert "is no CSV of daily prices" in told["said"]
+    named = world.run("providers", "test", "cvs")
+    assert (named.returncode, "choose one of cboe, constituents, csv" in named.stderr) == (2, True), named
+
+    chosen = ("--symbols", ",".join((right, wrong, short)), "--since", "2026-06-01", "--yes")
+    done = world.run("refresh", "prices", *chosen)
+    assert done.returncode == 0, done.stderr
+    said = " ".join(done.stderr.split())
+    for symbol in (wrong, short):
+        assert f"note: {symbol}: csv.prices was passed over: file://" in said
+        assert {row[5] for row in held(world)[symbol].values()} == {"yahoo"}
+    assert f"{right}: csv.prices was passed over" not in said
+
+
+@pytest.mark.parametrize("name", ["sec", "constituents"])
+def test_a_source_without_prices_and_options_says_that_it_cannot_be_tested(
+    home: Callable[..., World], name: str
+) -> None:
+    done = home().run("providers", "test", name, "--symbol", "GAAA")
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert (
+        f"{name} has no prices or options to test for a listing; choose one of cboe, polygon" in done.stderr
+    )
+
+
 def test_a_login_without_its_credentials_says_what_to_set(home: Callable[..., World]) -> None:
     done = home().run("providers", "login", "robinhood")
     assert (done.returncode, "ROBINHOOD_USERNAME" in done.stderr) == (2, True)

@@ -5,7 +5,11 @@ from __future__ import annotations
 import asyncio
 import gzip
 import json
+import os
+import pty
+import signal
 import subprocess
+import termios
 from collections.abc import Callable, Iterator
 from datetime import date
 from functools import partial
@@ -117,6 +121,43 @@ def test_a_login_that_nobody_answers_says_that_it_wants_a_person(keyed: World) -
     refused = log_in(keyed, "schwab", PASTED.replace("C0", "bad"))
     assert refused.returncode == 2
     assert "SCHWAB_APP_SECRET" in refused.stderr
+
+
+def interrupted(world: World, name: str, shown: str) -> tuple[int, str, str]:
+    """`providers login NAME` at a pseudo-terminal that gets one Ctrl+C once it has shown this, and no line.
+
+    Returns the exit code, everything on stderr, and whether the terminal shows what is typed again.
+    """
+    ours, theirs = pty.openpty()
+    try:
+        child = world.start("providers", "login", name, stdin=theirs)
+        assert child.stderr is not None
+        said = ""
+        while shown not in said and (part := os.read(child.stderr.fileno(), 4096)):
+            said += part.decode()
+        child.send_signal(signal.SIGINT)
+        _, rest = child.communicate(timeout=10)
+        echoes = termios.tcgetattr(theirs)[3] & termios.ECHO
+    finally:
+        os.close(ours)
+        os.close(theirs)
+    return child.returncode, said + rest, "echoes" if echoes else "silent"
+
+
+@pytest.mark.parametrize(
+    ("name", "user", "shown"),
+    [
+        ("schwab", "", "does not last"),
+        ("robinhood", "sms-hidden-user@example.org", "The code that Robinhood sent"),
+    ],
+)
+def test_one_interrupt_ends_a_login_at_its_prompt(keyed: World, name: str, user: str, shown: str) -> None:
+    keyed.extra |= {"ROBINHOOD_USERNAME": user} if user else {}
+    code, said, terminal = interrupted(keyed, name, shown)
+    assert (code, terminal) == (130, "echoes"), said
+    assert said.rstrip().endswith("interrupted")
+    assert "Traceback" not in said
+    assert "never retrieved" not in said
 
 
 def test_a_source_is_tested_before_anything_is_held(keyed: World) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from evertape.cli import show
+from evertape.cli.options import Whole
 from evertape.cli.progress import shown
 from evertape.cli.read import table
 from evertape.cli.session import run
@@ -24,7 +25,9 @@ _IDENTITY = {"EDGAR_IDENTITY": "evertape demo demo@example.invalid"}
 
 
 @click.command()
-@click.option("--seed", type=int, default=1, show_default=True, help="Another number, another market.")
+@click.option(
+    "--seed", type=Whole(0, 2**32), default=1, show_default=True, help="Another number, another market."
+)
 def demo(seed: int) -> int:
     """Check, plan, fetch and show a generated market of 25 companies; nothing of it is real."""
     from evertape.clock import end_of_day

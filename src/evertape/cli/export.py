@@ -44,7 +44,9 @@ def export(
     --json, what was written is told on stdout as JSON.
     """
     from evertape.database import export as exporting
+    from evertape.database.choosing import days_of
 
+    days_of(chosen["since"], chosen["until"], ("--since", "--until"))
     form = form or _SUFFIXES.get(out.suffix.lower() if out else "", "csv")
     force = chosen.pop("force")
     if out is None and form not in exporting.TO_STDOUT:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from evertape.cli import show
-from evertape.cli.options import common, companies, megabytes, print_json
+from evertape.cli.options import Decimal, Whole, common, companies, megabytes, print_json
 from evertape.cli.progress import shown
 from evertape.cli.refresh import report_job
 from evertape.cli.session import opened, run
@@ -29,23 +29,21 @@ NAMED = 10
 @click.command()
 @click.argument("path", type=click.Path(path_type=Path))
 @companies("every company of the file")
+@click.option("--workers", type=Whole(1, 64), help="Processes; one for each core where nothing is said.")
 @click.option(
-    "--workers", type=click.IntRange(1, 64), help="Processes; one for each core where nothing is said."
-)
-@click.option(
-    "--batch-size", type=click.IntRange(1, 1000), default=50, show_default=True,
+    "--batch-size", type=Whole(1, 1000), default=50, show_default=True,
     help="Companies that a process is given at once.",
 )  # fmt: skip
 @click.option(
-    "--timeout", type=click.FloatRange(1, 3600), default=30.0, show_default=True,
+    "--timeout", type=Decimal(1, 3600), default=30.0, show_default=True,
     help="Seconds for one company; then it has failed and the others go on.",
 )  # fmt: skip
 @click.option(
-    "--progress-interval", type=click.FloatRange(0.1, 3600), default=10.0, show_default=True,
+    "--progress-interval", type=Decimal(0.1, 3600), default=10.0, show_default=True,
     help="Seconds between two lines of progress where stderr is no terminal.",
 )  # fmt: skip
 @click.option(
-    "--max-memory", type=click.IntRange(64, 1_000_000), default=2048, show_default=True,
+    "--max-memory", type=Whole(64, 1_000_000), default=2048, show_default=True,
     help="MB for all processes together.",
 )  # fmt: skip
 @click.option("--no-archive", is_flag=True, help="Keep no bodies; `rebuild` then needs the file again.")

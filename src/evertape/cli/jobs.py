@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from evertape.cli import show
-from evertape.cli.options import common, megabytes, moment, print_json, workers
+from evertape.cli.options import Whole, common, megabytes, moment, print_json, workers
 from evertape.cli.progress import shown
 from evertape.cli.refresh import report_job
 from evertape.cli.session import opened, run
@@ -39,7 +39,7 @@ def _state(db: Database, job: Job) -> str:
 
 
 @jobs.command("list")
-@click.option("--limit", type=click.IntRange(1, 1000), default=20, show_default=True)
+@click.option("--limit", type=Whole(1, 1000), default=20, show_default=True)
 @common
 def list_(limit: int, as_json: bool, log_level: str) -> None:
     """The latest jobs."""

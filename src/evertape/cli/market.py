@@ -8,7 +8,7 @@ import click
 
 from evertape.cli import show
 from evertape.cli.numbers import short
-from evertape.cli.options import Day, Range, Symbols, common, nothing, print_json
+from evertape.cli.options import Day, Range, Symbols, Whole, common, nothing, print_json
 from evertape.cli.session import opened
 
 _SHOWN = (
@@ -27,9 +27,7 @@ _SHOWN = (
     help="As traded, without adjusting for splits and dividends; where a split_basis stands, but for splits "
     "up to that day that nobody has told.",
 )
-@click.option(
-    "--limit", type=click.IntRange(1, 100_000), help="The latest N rows; all in JSON, 20 in a table."
-)
+@click.option("--limit", type=Whole(1, 100_000), help="The latest N rows; all in JSON, 20 in a table.")
 @common
 def prices(
     symbols: tuple[str, ...], raw: bool, limit: int | None, as_json: bool, log_level: str, **days: Any
@@ -39,13 +37,13 @@ def prices(
     Ends with 1 where a symbol has none; the others' are shown.
     """
     from evertape.database.market import PRICE_COLUMNS, price_rows
+    from evertape.database.market_held import held_of, why_none
 
     with opened(read_only=True) as db:
         told = {symbol: price_rows(db, [symbol], adjusted=not raw, **days) for symbol in symbols}
+        lacking = [symbol for symbol, found in told.items() if not found]
+        lacks = "\n".join(why_none(held_of(db, "prices", symbol), db.clock.now()) for symbol in lacking)
     rows = [row for found in told.values() for row in found]
-    missing = ",".join(symbol for symbol, found in told.items() if not found)
-    when = " in those days" if any(days.values()) else ""
-    lacks = f"no prices of {missing} are held{when}; run: evertape refresh prices --symbols {missing}"
     if not rows:
         return nothing(lacks, as_json)
     kept = rows if limit is None else rows[-limit:]
@@ -54,9 +52,9 @@ def prices(
     else:
         body = [tuple(_number(value) for value in row) for row in kept[-(limit or 20) :]]
         show.rows(show.answer(), PRICE_COLUMNS, body)
-    if missing:
+    if lacks:
         click.echo(lacks, err=True)
-    return 1 if missing else 0
+    return 1 if lacks else 0
 
 
 @click.command()
@@ -65,9 +63,7 @@ def prices(
 @click.option("--delta", type=Range(), help="Size of the delta, whatever its sign: 0.2-0.35.")
 @click.option("--kind", type=click.Choice(["call", "put"]))
 @click.option("--day", type=Day(), help="The latest snapshot of that day or before.")
-@click.option(
-    "--limit", type=click.IntRange(1, 100_000), help="The first N rows; all in JSON, 40 in a table."
-)
+@click.option("--limit", type=Whole(1, 100_000), help="The first N rows; all in JSON, 40 in a table.")
 @common
 def options(symbol: str, limit: int | None, as_json: bool, log_level: str, **chosen: Any) -> int:
     """The contracts of SYMBOL in the latest snapshot, with greeks and the return of the premium.
@@ -76,11 +72,12 @@ def options(symbol: str, limit: int | None, as_json: bool, log_level: str, **cho
     strike of a put, the stock price of a call.
     """
     from evertape.database.market import OPTION_COLUMNS, option_rows
+    from evertape.database.market_held import held_of, why_none
 
     with opened(read_only=True) as db:
         rows = option_rows(db, symbol, **chosen)
-    if not rows:
-        return nothing(f"no such options of {symbol} are held; run: evertape refresh options", as_json)
+        if not rows:
+            return nothing(why_none(held_of(db, "options", symbol), db.clock.now()), as_json)
     kept = rows if limit is None else rows[:limit]
     told = [dict(zip(OPTION_COLUMNS, row, strict=True)) for row in kept]
     if as_json:

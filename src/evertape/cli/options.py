@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import click
 
+from evertape import written
 from evertape.engine.selection import DEFAULT_SINCE, SCOPES
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -24,9 +25,35 @@ class Day(click.ParamType[date]):
         if isinstance(value, date):
             return value
         try:
-            return date.fromisoformat(value)
-        except ValueError:
-            self.fail(f"{value!r} is no date; write it as 2024-06-29", param, ctx)
+            return written.day(value)
+        except ValueError as error:
+            self.fail(f"{error}; write it as 2024-06-29", param, ctx)
+
+
+class Whole(click.IntRange):
+    """A whole number in ASCII digits, within bounds."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """The number, or a usage error."""
+        if isinstance(value, str):
+            try:
+                value = written.whole(value, -(10**18), 10**18)
+            except ValueError as error:
+                self.fail(f"{error}; write it in digits", param, ctx)
+        return int(super().convert(value, param, ctx))
+
+
+class Decimal(click.FloatRange):
+    """A finite number in ASCII digits, within bounds."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """The number, or a usage error."""
+        if isinstance(value, str):
+            try:
+                value = written.decimal(value)
+            except ValueError as error:
+                self.fail(f"{error}; write it in digits", param, ctx)
+        return float(super().convert(value, param, ctx))
 
 
 class Symbols(click.ParamType[tuple[str, ...]]):
@@ -55,9 +82,10 @@ class Expirations(click.ParamType[int | None]):
         """The number of days, None for all, or a usage error."""
         if isinstance(value, int) or value == "all":
             return value if isinstance(value, int) else None
-        if not value.isdigit() or int(value) > 3650:
-            self.fail(f"{value!r} is neither a number of days nor all", param, ctx)
-        return int(value)
+        try:
+            return written.whole(value, 0, 3650)
+        except ValueError:
+            self.fail(f"{value!r} is neither a number of days from 0 to 3650 nor all", param, ctx)
 
 
 class Range(click.ParamType[tuple[float, float]]):
@@ -72,7 +100,7 @@ class Range(click.ParamType[tuple[float, float]]):
         if isinstance(value, tuple):
             return value
         try:
-            low, high = (float(part) for part in value.split("-"))
+            low, high = (written.decimal(part) for part in value.split("-"))
         except ValueError:
             self.fail(f"{value!r} is no range; write it as 25-40", param, ctx)
         if not low <= high:
@@ -99,7 +127,7 @@ def snapshots(command: F) -> F:
     """--target-dte and --max-age."""
     command = click.option(
         "--max-age",
-        type=click.FloatRange(min=0, max=24 * 365),
+        type=Decimal(min=0, max=24 * 365),
         default=24.0,
         show_default=True,
         help="Hours after which an option chain is due again.",
@@ -146,7 +174,7 @@ def workers(command: F) -> F:
     """--workers."""
     return click.option(
         "--workers",
-        type=click.IntRange(1, 64),
+        type=Whole(1, 64),
         default=10,
         show_default=True,
         help="How many companies are worked on at once; the rate limit holds whatever it is.",

@@ -104,6 +104,8 @@ def _said(row: RateLimit) -> Iterator[str]:
 
 def _used(row: RateLimit) -> str:
     """Such as "3 of 30/min", as a limit is written in EVERTAPE_LIMITS."""
+    if not row.window_seconds:
+        return "nothing is sent"
     window = _WINDOWS.get(row.window_seconds)
     return f"{row.used} of {row.limit_count}" + (f"/{window}" if window else f" in {row.window_seconds:g} s")
 

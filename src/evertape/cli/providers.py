@@ -10,7 +10,7 @@ import click
 
 from evertape.cli import show
 from evertape.cli.options import common, moment, print_json
-from evertape.cli.session import opened, run
+from evertape.cli.session import interruptible, opened, run
 
 if TYPE_CHECKING:
     from evertape.datasets.limits import RateLimit
@@ -64,7 +64,8 @@ def login(name: str) -> int:
             raise UserError(f"{name} needs no login")
         if not source.has_credentials(db.settings.current_credentials()):
             raise UserError(f"{name} lacks its credentials; {source.credential_help}")
-        session = run(db, log_in(db.settings, db.workshop.sources, name, db.clock, _answer))
+        work = log_in(db.settings, db.workshop.sources, name, db.clock, _answer)
+        session = run(db, work, in_order=False)
     until = session.person_by or session.expires_at
     click.echo(f"logged in to {name}" + (f" until {moment(until)}" if until else ""), err=True)
     return 0
@@ -75,9 +76,11 @@ def _answer(question: Question) -> str:
     from evertape.errors import UserError
 
     if sys.stdin is not None and sys.stdin.isatty():
-        return str(click.prompt(question.prompt, hide_input=question.secret, err=True))
+        with interruptible():
+            return str(click.prompt(question.prompt, hide_input=question.secret, err=True))
     click.echo(f"{question.prompt}:", err=True)
-    told = "" if sys.stdin is None else sys.stdin.readline().strip()
+    with interruptible():
+        told = "" if sys.stdin is None else sys.stdin.readline().strip()
     if not told:
         raise UserError("the login asks a person and nothing is typed in; run it in a terminal")
     return told
@@ -94,7 +97,7 @@ def test(name: str | None, symbol: str | None, as_json: bool, log_level: str) ->
     with opened(log_level=log_level) as db:
         if name is not None:
             source_named(db, name)
-        found = run(db, tested(db, name, symbol))
+        found = run(db, tested(db, name, symbol), in_order=False)
     if as_json:
         print_json(found)
     else:

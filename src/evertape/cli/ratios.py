@@ -10,7 +10,7 @@ import click
 
 from evertape.cli import show
 from evertape.cli.numbers import millions, share
-from evertape.cli.options import Day, common, nothing, print_json
+from evertape.cli.options import Day, Whole, common, nothing, print_json
 from evertape.cli.session import opened
 
 
@@ -19,9 +19,7 @@ from evertape.cli.session import opened
 @click.option(
     "--period", type=click.Choice(["annual", "quarter", "ttm"]), default="annual", show_default=True
 )
-@click.option(
-    "--limit", type=click.IntRange(1, 1000), help="The latest N periods; all in JSON, 4 in a table."
-)
+@click.option("--limit", type=Whole(1, 1000), help="The latest N periods; all in JSON, 4 in a table.")
 @click.option("--as-of", type=Day(), help="Only what was filed on or before this day.")
 @common
 def ratios(

@@ -8,7 +8,7 @@ import click
 
 from evertape.cli import show
 from evertape.cli.numbers import millions, share
-from evertape.cli.options import Day, common, nothing, print_json
+from evertape.cli.options import Day, Whole, common, nothing, print_json
 from evertape.cli.session import opened
 
 if TYPE_CHECKING:
@@ -35,9 +35,7 @@ STATEMENTS = ("income", "balance", "cash_flow")
     show_default=True,
     help="Each value as it stands now, or as it was first reported.",
 )
-@click.option(
-    "--limit", type=click.IntRange(1, 1000), help="The latest N periods; all in JSON, 4 in a table."
-)
+@click.option("--limit", type=Whole(1, 1000), help="The latest N periods; all in JSON, 4 in a table.")
 @click.option("--as-of", type=Day(), help="Only what was filed on or before this day.")
 @common
 def statements(
@@ -116,7 +114,7 @@ def _number(name: str, value: object, derived: str) -> str:
 @click.command()
 @click.argument("symbol", required=False)
 @click.option("--scope", type=click.Choice(["sp500", "all"]), default="all", show_default=True)
-@click.option("--limit", type=click.IntRange(1, 100_000), default=50, show_default=True)
+@click.option("--limit", type=Whole(1, 100_000), default=50, show_default=True)
 @common
 def universe(symbol: str | None, scope: str, limit: int, as_json: bool, log_level: str) -> int:
     """Companies and their listings, the largest first; or one company by ticker or CIK."""

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from evertape.cli.options import Day
+from evertape.cli.options import Day, Decimal, Whole
 from evertape.errors import UserError
 
 MARKET_DAY = date(2026, 6, 30)
@@ -16,23 +16,19 @@ MARKET_DAY = date(2026, 6, 30)
 
 @click.command()
 @click.option("--data", type=click.Path(path_type=Path), help="A recorded tree: DIR/HOST/PATH[.gz].")
-@click.option("--market", type=click.IntRange(1, 17_000), help="Generate a market of N companies.")
-@click.option("--seed", type=int, default=1, show_default=True)
+@click.option("--market", type=Whole(1, 17_000), help="Generate a market of N companies.")
+@click.option("--seed", type=Whole(0, 2**32), default=1, show_default=True)
 @click.option(
     "--today", type=Day(), default=MARKET_DAY, show_default=True, help="The generated market's day."
 )
+@click.option("--port", type=Whole(0, 65_535), default=0, show_default=True, help="0 picks a free one.")
 @click.option(
-    "--port", type=click.IntRange(0, 65_535), default=0, show_default=True, help="0 picks a free one."
-)
-@click.option(
-    "--limit", type=click.IntRange(1), help="Refuse more requests a second than this, as the SEC does."
+    "--limit", type=Whole(1, 1_000_000), help="Refuse more requests a second than this, as the SEC does."
 )
 @click.option("--faults", type=click.Path(path_type=Path), help="A fault plan as JSON.")
+@click.option("--fail", type=Decimal(0, 1), default=0.0, help="Share of answers that fail, all kinds.")
 @click.option(
-    "--fail", type=click.FloatRange(0, 1), default=0.0, help="Share of answers that fail, all kinds."
-)
-@click.option(
-    "--contracts", type=click.IntRange(2), default=60, show_default=True, help="Options of each underlying."
+    "--contracts", type=Whole(2, 100_000), default=60, show_default=True, help="Options of each underlying."
 )
 @click.option(
     "--vendors",

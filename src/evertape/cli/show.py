@@ -19,6 +19,12 @@ if TYPE_CHECKING:
 
 NOTES_SHOWN = 12
 FAILURES_SHOWN = 20
+_PENDING = {
+    "filings": "filed, facts not published yet",
+    "sessions": "no source knows their prices; asked for again later",
+    "snapshots": "no source knows their options; asked for again later",
+}
+"""What is waited for, by what is counted as missing."""
 
 
 def talk() -> Console:
@@ -59,7 +65,8 @@ def _counts(report: CheckReport) -> list[tuple[str, str]]:
     """How many are current, and what of the others is the most stale."""
     dormant = f"  ({report.dormant:,} of them dormant)" if report.dormant else ""
     very = f"  ({report.very_stale:,} of them for long)" if report.very_stale else ""
-    pending = "  (filed, facts not published yet)" if report.pending else ""
+    why = "no profile published yet" if report.target == "companies" else _PENDING.get(report.missed, "")
+    pending = f"  ({why})" if report.pending and why else ""
     counts = [
         ("companies" if report.missed == "filings" else "listings", f"{report.total:,}"),
         ("current", f"{report.current:,}{dormant}"),

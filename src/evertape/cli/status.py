@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -15,6 +16,7 @@ from evertape.errors import UserError
 
 if TYPE_CHECKING:
     from evertape.database import Database
+    from evertape.database.market_held import MarketHeld
 
 _TOLD = ("dataset", "key", "label", "level", "reason")
 
@@ -62,7 +64,9 @@ def _chosen(db: Database, subject: str, as_json: bool, said: Mapping[str, Any]) 
             f"{subject} is measured, and never due; run: evertape verify with --symbols or --scope"
         )
     made_from = dataset.derived.parent if dataset and dataset.derived and not dataset.on_request else subject
-    chosen = Selection(symbols=said["symbols"] or (), scope=said["scope"], since=said["since"])
+    chosen = Selection(
+        symbols=said["symbols"] or (), scope=said["scope"], since=said["since"], until=said["until"]
+    )
     told = db.status(made_from, chosen)
     report = dataclasses.replace(told.report, target=subject)
     others = [standing for standing in told.standings if not standing.level.current]
@@ -110,6 +114,7 @@ def _dataset(db: Database, name: str, as_json: bool) -> int:
 
 def _company(db: Database, symbol: str, as_json: bool) -> int:
     from evertape.database import Selection
+    from evertape.database.market_held import market_held
 
     cik, label = db.company(symbol)
     told = db.status(chosen=Selection(symbols=(symbol,)))
@@ -120,16 +125,32 @@ def _company(db: Database, symbol: str, as_json: bool) -> int:
         "WHERE cik = ? AND periodic AND absent_at IS NULL ORDER BY filed_date DESC LIMIT 5",
         (int(cik),),
     )
+    market = market_held(db, symbol)
     if as_json:
-        print_json({"standing": standing, "holding": held, "rows": told.report.rows, "filings": filings})
+        counts = {"rows": told.report.rows, "filings": filings, "market": market}
+        print_json({"standing": standing, "holding": held, **counts})
         return 0
     console = show.answer()
     console.print(
-        f"{label} (CIK {cik}): {standing.level.value}{'  ' + standing.reason if standing.reason else ''}"
+        f"{label} (CIK {cik}): statements {standing.level.value}"
+        f"{', ' + standing.reason if standing.reason else ''}"
     )
     if held:
         console.print(f"facts checked {moment(held.checked_at)}, source {held.source}, {held.outcome.value}")
     console.print("rows held: " + ", ".join(f"{n:,} {table}" for table, n in told.report.rows.items()))
+    for one in market:
+        console.print(_market(one, db.clock.now()), markup=False, soft_wrap=True)
     rows = [(form, filed, accession, "yes" if seen else "no") for form, filed, accession, seen in filings]
     show.rows(console, ("form", "filed", "accession", "facts held"), rows)
     return 0
+
+
+def _market(held: MarketHeld, now: datetime) -> str:
+    from evertape.database.market_held import why_none
+
+    if not held.days:
+        return why_none(held, now)
+    if held.latest is not None:
+        chains = f"{held.days} day{'s' if held.days > 1 else ''}, the last {moment(held.latest)}"
+        return f"options of {held.symbol}: chains of {chains}"
+    return f"prices of {held.symbol}: {held.days} sessions from {held.first}, the last {held.last}"

@@ -10,7 +10,7 @@ import click
 
 from evertape.cli import show
 from evertape.cli.numbers import change, exact, summed
-from evertape.cli.options import Day, common, nothing, print_json
+from evertape.cli.options import Day, Whole, common, nothing, print_json
 from evertape.cli.session import opened
 from evertape.errors import NotKnown
 
@@ -101,7 +101,7 @@ def _ratio(value: float) -> str:
 
 @click.command()
 @click.argument("symbol")
-@click.option("--limit", type=click.IntRange(1, 100_000), default=30, show_default=True)
+@click.option("--limit", type=Whole(1, 100_000), default=30, show_default=True)
 @common
 def restatements(symbol: str, limit: int, as_json: bool, log_level: str) -> int:
     """List facts whose value a later filing changed, the latest change first."""

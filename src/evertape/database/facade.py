@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from evertape import catalog
-from evertape.clock import Clock, SystemClock
+from evertape.clock import Clock, SystemClock, new_york_date
 from evertape.database import extraction, history, market, providers, ratios, screens, tracing, wiring
-from evertape.database.days import day_of
+from evertape.database.choosing import chosen_of, day_of, number_of, refuse_backwards
 from evertape.database.survey import Heard, Selection, Survey
 from evertape.datasets import statements
 from evertape.datasets.universe import SP500
@@ -102,7 +102,8 @@ class Database(AbstractContextManager["Database"]):
         """
         chosen = chosen or Selection()
         datasets = self.survey.target(target)
-        wiring.refuse_unknown(self.settings, self.catalog.sources)
+        refuse_backwards(chosen.since, chosen.until, new_york_date(self.clock.now()))
+        wiring.refuse_unknown(self.settings, self.catalog)
         self.workshop.refuse_second()
         heard = Heard()
         evidence = self.survey.evidence_for(datasets)
@@ -145,14 +146,20 @@ class Database(AbstractContextManager["Database"]):
         """Check, then fetch what is due without asking; None where all is current.
 
         Args:
-            chosen: symbols, scope, since, route as in `Selection`.
+            chosen: symbols, scope, since, until, route, target_dte, max_age as in `Selection`; days also as
+                text (2024-06-29).
+
+        Raises:
+            UserError: one of them is none. And what `check` and `apply` raise.
         """
+        selected = Selection(**chosen_of(chosen))
+        at_once = number_of(workers, "workers", 1, 64)
 
         import asyncio
 
         async def both() -> report.JobReport | None:
-            checked = await self.check(target, Selection(**chosen))
-            return await self.apply(checked.plan, workers=workers) if checked.plan.steps else None
+            checked = await self.check(target, selected)
+            return await self.apply(checked.plan, workers=at_once) if checked.plan.steps else None
 
         return asyncio.run(both())
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
-from evertape.database.days import day_of
+from evertape.database.choosing import day_of, days_of, kind_of, range_of, symbols_of
 from evertape.datasets.options import OptionQuote
 from evertape.datasets.prices import NAME, CorporateAction, DailyPrice, mark_of
 from evertape.datasets.universe import Listing, listing_key
@@ -30,8 +30,10 @@ def listing_of(db: Database, symbol: str) -> tuple[int, str]:
     """A listing's identifier and symbol, by its ticker or its company's CIK.
 
     Raises:
-        UserError: an unknown ticker.
+        UserError: an unknown ticker, or none at all.
     """
+    if not isinstance(symbol, str):
+        raise UserError(f"symbol is {symbol!r}; name one ticker or CIK, such as AAPL")
     cik, label = db.company(symbol)
     named = canonical_symbol(symbol)
     rows = db.store.read(
@@ -82,7 +84,10 @@ def price_rows(
     The factors are those by which a price as traded is divided (splits) and multiplied (dividends). Bars of a
     source that adjusts for splits are given back as traded by the splits that any source has told; where
     some may be untold, `split_basis` is the day up to whose splits the source has adjusted, else None.
+
+    Raises UserError for an unknown ticker, or a start after the end.
     """
+    start, end = days_of(start, end, ("start", "end"))
     found: list[Row] = []
     for symbol in symbols:
         ident, label = listing_of(db, symbol)
@@ -112,12 +117,12 @@ def prices(
             those with a `split_basis` are but for splits that nobody has told yet.
 
     Raises:
-        UserError: an unknown ticker, or what is no date.
+        UserError: an unknown ticker, no date, or a start after the end.
     """
     import pandas as pd
 
-    named = [symbols] if isinstance(symbols, str) else symbols
-    rows = price_rows(db, named, day_of(start), day_of(end), adjusted=adjusted)
+    first, last = days_of(start, end, ("start", "end"))
+    rows = price_rows(db, symbols_of(symbols), first, last, adjusted=adjusted)
     return pd.DataFrame(rows, columns=list(PRICE_COLUMNS))
 
 
@@ -136,7 +141,12 @@ def option_rows(
         dte: calendar days to expiration, both bounds included.
         delta: its size, whatever its sign, both bounds included.
         kind: "call" or "put". day: the latest snapshot of that New York date or before.
+
+    Raises:
+        UserError: an unknown ticker, or bounds that are none: not two numbers, below zero, or reversed.
     """
+    dte, delta = range_of(dte, "dte", "(25, 40)"), range_of(delta, "delta", "(0.2, 0.35)")
+    kind = kind_of(kind)
     ident, label = listing_of(db, symbol)
     before = "" if day is None else " AND day <= ?"
     latest = f"(SELECT MAX(taken_at) FROM option_quotes WHERE listing_id = ?{before})"  # noqa: S608
@@ -167,5 +177,5 @@ def options(
     """The contracts of a listing's latest snapshot as a frame; see `option_rows` for the arguments."""
     import pandas as pd
 
-    rows = option_rows(db, symbol, dte=dte, delta=delta, kind=kind, day=day_of(day))
+    rows = option_rows(db, symbol, dte=dte, delta=delta, kind=kind, day=day_of(day, "day"))
     return pd.DataFrame(rows, columns=list(OPTION_COLUMNS))

@@ -19,7 +19,7 @@ from evertape.formats import sessions
 from evertape.formats.edgar import canonical_symbol
 from evertape.keys import Keys
 from evertape.model.call import Transport
-from evertape.model.feed import Feed, Source
+from evertape.model.feed import Feed, Limit, Source
 from evertape.model.records import Batch
 from evertape.model.store import Commit
 from evertape.model.unit import Freshness, Span, Standing, Unit
@@ -33,21 +33,22 @@ _PLACES = {"environment": "the environment", "keys.env": "keys.env", "keyring": 
 
 
 def providers(db: Database) -> list[RateLimit]:
-    """Every limit of every source with hosts, as it stands now; kept in `api_rate_limits` too."""
+    """Every limit of every source that can be asked, as it stands now; kept in `api_rate_limits` too.
+
+    A source to which nothing is sent has one row, of no window.
+    """
     from evertape.net.login import Keep
     from evertape.net.shared import SharedState
 
     settings, now = db.settings, db.clock.real_now()
-    refuse_unknown(settings, db.catalog.sources)
+    refuse_unknown(settings, db.catalog)
     shared = SharedState(settings.state / "gate.db")
     keep = Keep(settings.state / "sessions.json")
     given = settings.current_credentials()
     found = []
     try:
-        for source in db.workshop.sources.values():
-            if not source.hosts:
-                continue
-            name = source.name
+        for name in db.catalog.asked:
+            source = db.workshop.sources[name]
             key = f"{name}@{urlsplit(settings.sandbox).netloc}" if settings.sandbox else name
             health = shared.health(key, source.limits, now.timestamp())
             credentials = _credentials(source, given, keep.read(name), now)
@@ -61,6 +62,7 @@ def providers(db: Database) -> list[RateLimit]:
 
 def _rows(source: Source, health: Health, rest: float, credentials: str, now: datetime) -> list[RateLimit]:
     open_ = health.circuit.state != "closed"
+    limits = source.limits or (Limit(count=0, seconds=0.0, page=""),)
     return [
         RateLimit(
             source=source.name,
@@ -79,7 +81,7 @@ def _rows(source: Source, health: Health, rest: float, credentials: str, now: da
             credentials=credentials,
             seen_at=now,
         )
-        for limit, used in zip(source.limits, health.used, strict=True)
+        for limit, used in zip(limits, health.used or (0,), strict=True)
     ]
 
 
@@ -108,11 +110,10 @@ def _credentials(source: Source, given: Keys, kept: Mapping[str, str], now: date
 
 def source_named(db: Database, name: str) -> Source:
     """A source by its name. Raises UserError with those there are."""
-    sources = db.workshop.sources
-    if name not in sources or not sources[name].hosts:
-        known = ", ".join(sorted(n for n, source in sources.items() if source.hosts))
-        raise UserError(f"there is no source {name}; choose one of {known}")
-    return sources[name]
+    known = db.catalog.asked
+    if name not in known:
+        raise UserError(f"there is no source {name}; choose one of {', '.join(sorted(known))}")
+    return db.workshop.sources[name]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -134,17 +135,19 @@ async def tested(db: Database, name: str | None, symbol: str | None) -> list[Tes
     is taken as it is.
 
     Raises:
-        UserError: an unknown ticker, or none is named and none is held.
+        UserError: an unknown ticker, or none is named and none is held; or the source has nothing that it
+            could be asked for one listing.
     """
+    feeds = [feed for feed in db.catalog.feeds.values() if feed.partial and feed.rest is None]
+    chosen = [feed for feed in feeds if name in (None, feed.source)]
+    if not chosen:
+        others = ", ".join(sorted({feed.source for feed in feeds}))
+        raise UserError(f"{name} has no prices or options to test for a listing; choose one of {others}")
     listing = _listing(db, symbol)
     today = sessions.last_closed(db.clock.now())
     transport = db.workshop.transport(retries=0)
     try:
-        return [
-            await _asked(db, transport, feed, listing, Span(today, today))
-            for feed in db.catalog.feeds.values()
-            if feed.partial and feed.rest is None and name in (None, feed.source)
-        ]
+        return [await _asked(db, transport, feed, listing, Span(today, today)) for feed in chosen]
     finally:
         await transport.close()
 

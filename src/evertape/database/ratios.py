@@ -8,7 +8,7 @@ from datetime import date
 from typing import TYPE_CHECKING, Any, Protocol
 
 from evertape.database import history
-from evertape.database.days import day_of
+from evertape.database.choosing import day_of
 from evertape.errors import UserError
 from evertape.formats import xbrl
 from evertape.formats.xbrl.concepts import COLUMNS

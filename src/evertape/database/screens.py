@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from evertape.database.days import day_of
+from evertape.database.choosing import day_of
 from evertape.database.survey import Survey
 from evertape.datasets import vintages
 from evertape.datasets.facts import key_of

@@ -9,7 +9,8 @@ from typing import Any
 
 from evertape import __version__
 from evertape.catalog import Catalog
-from evertape.clock import Clock
+from evertape.clock import Clock, new_york_date
+from evertape.database.choosing import refuse_backwards
 from evertape.datasets.filings import covered_through
 from evertape.datasets.universe import Listing, Membership, Stock, ident_of, split_listing
 from evertape.engine import planner, report, selection
@@ -185,7 +186,8 @@ class Survey:
         return dict(self._store.read(Stock, ("cik", "name")))
 
     def asked(self, chosen: Selection) -> Asked:
-        """The companies that a person means. Raises UserError for an unknown one."""
+        """The companies that a person means. Raises UserError for an unknown one, or days to come."""
+        refuse_backwards(chosen.since, chosen.until, new_york_date(self._clock.now()))
         listings = self.listings()
         scope = chosen.scope or "sp500"
         members = self._store.read(

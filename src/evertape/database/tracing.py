@@ -9,7 +9,7 @@ from datetime import date
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from evertape.database import absence, history
-from evertape.database.days import day_of
+from evertape.database.choosing import day_of
 from evertape.database.history import Explanation, Restatement
 from evertape.database.ratios import cells_of
 from evertape.datasets import statements

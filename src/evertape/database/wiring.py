@@ -39,12 +39,12 @@ def limited(settings: Settings, source: Source) -> Source:
     return dataclasses.replace(source, limits=limits)
 
 
-def refuse_unknown(settings: Settings, found: Mapping[str, Source]) -> None:
+def refuse_unknown(settings: Settings, found: Catalog) -> None:
     """Raises UserError where a setting names a source that there is not."""
     for variable, named in (("EVERTAPE_SOURCES", settings.preferred), ("EVERTAPE_LIMITS", settings.limits)):
         for name in named:
-            if name not in found:
-                known = ", ".join(sorted(n for n, source in found.items() if source.hosts))
+            if name not in found.sources:
+                known = ", ".join(sorted(found.asked))
                 raise UserError(f"{variable} names {name}, which is no source; choose of {known}")
 
 

@@ -16,8 +16,10 @@ class RateLimit(Record):
     key = ("source", "window_seconds")
 
     source: str = column("whose limit it is")
-    window_seconds: float = column("length of the window", unit="s")
-    limit_count: int = column("most requests in any such window")
+    window_seconds: float = column(
+        "length of the window; 0 of a source of this machine, which has none", unit="s"
+    )
+    limit_count: int = column("most requests in any such window; 0 where nothing is sent")
     used: int = column("requests in the window that ended then")
     circuit: str = column('"closed", "open" or "probing"')
     circuit_reason: str | None = column("why it is not closed")

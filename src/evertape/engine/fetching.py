@@ -339,6 +339,7 @@ class Fetching:
         outcome = passing.outcome(course.outcomes)
         done = settled(course.item, outcome, commit, self._work.clock.real_now())
         done = replace(done, stored=done.stored + course.item.stored)
+        course.notes += passing.misread(course.item.label, course.errors)
         self._notes.extend(course.notes)
         await persist(lambda: self._work.store.commit(replace(commit, items=(done,))))
         tell(self._work.emit, Settled(item=done, notes=course.notes))

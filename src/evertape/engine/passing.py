@@ -142,6 +142,14 @@ def _settled_since(unit: Unit, held: Holding | None, since: datetime) -> bool:
     return same and held.checked_at >= since and held.unit.span.covers(unit.span)
 
 
+def misread(label: str, errors: Sequence[tuple[str, SourceError]]) -> tuple[str, ...]:
+    """Notes on feeds whose answers could not be read, where another has answered in their place: nobody
+    mends a file of their own that is passed over without a word."""
+    return tuple(
+        f"{label}: {name} was passed over: {error}" for name, error in errors if isinstance(error, Malformed)
+    )
+
+
 def through_next(plan: Plan, feeds_of: Callable[[str], Sequence[Feed]]) -> Plan:
     """The same units asked of the source after the one of each step, where there is one; the last is
     followed by the first."""

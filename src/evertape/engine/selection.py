@@ -15,7 +15,7 @@ from evertape.model.records import Row
 
 DEFAULT_SINCE = date(2016, 1, 1)
 SCOPES = ("sp500", "all")
-_CIK = re.compile(r"(?i)(?:CIK)?\d{1,10}")
+_CIK = re.compile(r"(?i)(?:CIK)?[0-9]{1,10}")
 
 
 def near(symbol: str, known: Sequence[str]) -> list[str]:

@@ -129,7 +129,9 @@ class Logins:
             elif answer is None:
                 raise Denied(f"{source.name} asks a person; run: evertape providers login {source.name}")
             else:
-                given = await asyncio.to_thread(answer, step)
+                # Here, not in a thread: nothing else runs during a login, and a thread that waits for a
+                # person cannot be stopped by Ctrl+C.
+                given = answer(step)
                 state = replace(state, state=step.state, reply=None, answer=given)
         raise Denied(f"the login of {source.name} does not come to an end; try again later")
 
