@@ -44,8 +44,11 @@ def names(world: World) -> dict[str, str]:
         ("explain HELD revenue 1999-12-31", "the nearest report dates at which it is are "),
         ("restatements OTHER", NEVER),
         ("prices OTHER", "no prices of OTHER are held; run: evertape refresh prices --symbols OTHER"),
-        ("prices HELD --end 1990-01-01", "no prices of HELD are held in those days"),
-        ("options OTHER", "no such options of OTHER are held"),
+        ("prices HELD --end 1990-01-01", "none in the days asked for"),
+        (
+            "options OTHER",
+            "no option chains of OTHER are held; run: evertape refresh options --symbols OTHER",
+        ),
     ],
 )
 def test_nothing_found_is_one_and_a_sentence(half: World, command: str, said: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 
 import pytest
@@ -60,7 +61,8 @@ def test_status_of_a_symbol_and_the_reason_for_nothing_are_of_its_prices_and_cha
     )
     assert f"no prices of {nobody} are held: unknown to yahoo" in filled.run("status", nobody).stdout
     both = filled.run("prices", f"{KNOWN},{nobody}", "--json")
-    assert both.returncode == 0
+    assert both.returncode == 1
+    assert {row["symbol"] for row in json.loads(both.stdout)} == {KNOWN}
     assert nobody in both.stderr
     assert KNOWN not in both.stderr
     never = filled.run("options", nobody)

@@ -159,7 +159,11 @@ def test_listings_that_nobody_answers_for_keep_no_other_from_its_days(
     home: Callable[..., World], true: dict[str, Traded]
 ) -> None:
     world = home("polygon")
-    world.extra |= {"EVERTAPE_BANDWIDTH": "10000", "EVERTAPE_RETRY_BASE": "0.05"}
+    world.extra |= {
+        "EVERTAPE_BANDWIDTH": "10000",
+        "EVERTAPE_RETRY_BASE": "0.05",
+        "EVERTAPE_CIRCUIT": "1000,60,1",
+    }
     bazaar.post(world, "vendors", {"yahoo": {"refuses": 1.0}})
     first, since = "2026-06-26", known(true, world.now)
     world.reset()

@@ -131,7 +131,9 @@ def _standing(
         return replace(standing, level=Freshness.RECENT, unit=None, size=held.size)
     level = Freshness.VERY_STALE if age > VERY_STALE else Freshness.STALE
     hours = age / timedelta(hours=1)
-    return replace(standing, level=level, days=age.days, size=held.size, reason=f"{hours:.0f} hours old")
+    reason = held.note if waiting else f"{hours:.0f} hours old"
+    again = None if waiting else unit
+    return replace(standing, level=level, unit=again, days=age.days, size=held.size, reason=reason)
 
 
 def _is_latest(taken: datetime, now: datetime) -> bool:

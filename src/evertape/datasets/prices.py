@@ -168,14 +168,15 @@ def _covered(standing: Standing, seen: _Seen, covered: Span, wanted: Span, now: 
     elif level is Freshness.FRESH and owed:
         level = Freshness.RECENT
     after = mark.last is not None and (span.start > mark.last or owed)
+    waiting = seen.held.not_before is not None and now < seen.held.not_before
     return replace(
         standing,
         level=level,
         days=(wanted.end - min(covered.end, span.start)).days if level.stale and not lost else None,
         missing=missing,
         lost=lost,
-        unit=Unit(NAME, standing.key, span),
-        reason=reason,
+        unit=None if waiting else Unit(NAME, standing.key, span),
+        reason=seen.held.note if waiting else reason,
         owed=owed,
         covered=None if lost or again else covered,
         quiet=quiet(span.end, now),

@@ -59,6 +59,9 @@ def absent(
 ) -> list[Holding]:
     """The coverage of units that no source knows: looked for again after a back-off.
 
+    What was covered before stays so. Where so many are left that only one source was asked, it rather has not
+    answered for a session yet: what is covered of them is due again at once.
+
     Args:
         struck: (dataset, key) of those that the same job has found unknown before, on another day: that is
             one strike.
@@ -66,16 +69,23 @@ def absent(
     found = []
     for unit in units:
         was = held.get(unit.key)
-        before = was.strikes if was is not None and was.outcome is Outcome.PENDING else 0
+        covered = was is not None and was.outcome is Outcome.SETTLED
+        if covered and len(units) > MOST:
+            continue
+        before = was.strikes if was is not None and was.outcome is not Outcome.NOTHING else 0
         strikes = max(1, before + ((unit.dataset, unit.key) not in struck))
+        until, note = absence.not_before(now, strikes), f"unknown to {', '.join(asked)}"
+        if was is not None and covered:
+            found.append(replace(was, strikes=strikes, not_before=until, note=note))
+            continue
         holding = Holding(
             unit=unit,
             outcome=Outcome.PENDING,
             checked_at=now,
             source=" ".join(dict.fromkeys(feed.partition(".")[0] for feed in asked)),
             strikes=strikes,
-            not_before=absence.not_before(now, strikes),
-            note=f"unknown to {', '.join(asked)}",
+            not_before=until,
+            note=note,
         )
         found.append(holding)
     return found

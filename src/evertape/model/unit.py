@@ -50,7 +50,7 @@ class Holding:
         checked_at: when the source answered, aware UTC.
         version: of the extractor that read it.
         strikes: how often in a row the answer was PENDING.
-        not_before: a PENDING unit is not asked again earlier.
+        not_before: not asked again earlier; of a PENDING unit, and of one covered that nobody knows any more.
         size: bytes on the wire of the last answer; the next plan's cost is estimated from it.
         mark: the source's own fingerprint of what was read (last-modified and size of an index).
         beside: where a store gives it, of the same key's other extents, the one looked at last first.

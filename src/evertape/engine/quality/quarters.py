@@ -22,6 +22,7 @@ from evertape.engine.quality.company import (
     difference,
     place,
 )
+from evertape.formats.xbrl.cells import is_roughly
 from evertape.formats.xbrl.periods import HALF, NINE_MONTHS, QUARTER, YEAR
 from evertape.model.records import table_of
 
@@ -93,7 +94,7 @@ def check_derived_quarters(book: Notebook) -> None:
     """A quarter that was computed as a difference, against what a filing says of the quarter alone.
 
     Only a tag whose longer and shorter period give the cell is compared, so that a line computed from
-    other lines, or from another tag, is not.
+    other lines, or from another tag, is not; nor with what a note tells in tenths of billions.
     """
     for table in FLOWS:
         for row in book.company.judged(table):
@@ -107,6 +108,8 @@ def check_derived_quarters(book: Notebook) -> None:
 
 def _compare(book: Notebook, table: str, column: str, row: Cells, alone: tuple[float, str]) -> None:
     value, accession = alone
+    if is_roughly(value, row[column]):
+        return
     told = difference(value, row[column])
     book.count(("derived_quarter", table, column), told, reported=False)
     if not told.close:
