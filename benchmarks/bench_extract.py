@@ -137,7 +137,7 @@ def main(count: int, rounds: int, home: Path | None, python: Path | None) -> Non
         path, kept = place / "companyfacts.zip", home or place / "home"
         size = make_zip(path, count)
         print(f"{count} made companies, {path.stat().st_size / 1e6:,.0f} MB, {size / 1e6:,.0f} MB decoded")
-        print(f"Python {sys.version}; one built without profile-guided optimisation is a tenth slower")
+        print(f"Python {sys.version}; without profile-guided optimisation it is a tenth to a third slower")
         print("a shared machine's speed wanders by up to a half: the baseline is run just before and after;")
         print(
             f"by processor time: as if nothing else ran on the {CORES} cores and the command kept them busy"
