@@ -26,7 +26,7 @@ demo: $(STAMP)
 	@$(BIN)/evertape demo --seed $(SEED)
 
 test: $(STAMP)
-	$(BIN)/python -m pytest -q -n 3
+	$(BIN)/python -m pytest -q -n auto
 
 check: $(STAMP)
 	$(BIN)/ruff format --check .
