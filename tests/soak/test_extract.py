@@ -157,40 +157,21 @@ def test_memory_is_flat(tmp_path: Path, shared: Path) -> None:
     assert found[1] < found[0] * 1.25
 
 
-class Stamped(io.BytesIO):
-    """A pipe that notes when each frame was written, by the clock and by the processor's time."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.at: list[tuple[float, float]] = []
-
-    def write(self, frame: Any, /) -> int:
-        """Keep it, and the moment."""
-        self.at.append((time.perf_counter(), time.process_time()))
-        return super().write(frame)
-
-
 @pytest.mark.soak
 @pytest.mark.shared
 def test_a_transaction_is_short(tmp_path: Path, shared: Path) -> None:
     path = tmp_path / "companyfacts.zip"
     make_zip(path, 300, shared / "upstream" / "2026-07-10")
-    out = Stamped()
+    out = io.BytesIO()
     with Database(load({"EVERTAPE_HOME": str(tmp_path / "home")})) as db:
         options = ExtractOptions(path=path)
         said = worked(db, options, entered(db, options)[1], out)
     # From before the lock is asked for until all is written, which is longer than the transaction.
-    took = [
-        (now[0] - was[0], now[1] - was[1])
-        for was, now, frame in zip(out.at, out.at[1:], said[1:], strict=False)
-        if isinstance(frame, frames.Committed)
-    ]
-    assert len(took) == 300 // TOGETHER
-    clock, processor = (sorted(seconds) for seconds in zip(*took, strict=True))
-    told = [
-        f"{part[len(part) // 2] * 1e3:.0f} ms, most {part[-1] * 1e3:.0f} ms" for part in (clock, processor)
-    ]
-    print(f"{len(took)} transactions: median {told[0]} by the clock; median {told[1]} of the processor")
-    # The clock also counts what else the machine does.
-    assert processor[-1] < WRITING
-    assert clock[len(clock) // 2] < WRITING
+    clock = sorted(frame.queue for frame in said if isinstance(frame, frames.Committed))
+    assert len(clock) == 300 // TOGETHER
+    print(
+        f"{len(clock)} transactions: median {clock[len(clock) // 2] * 1e3:.0f} ms, "
+        f"most {clock[-1] * 1e3:.0f} ms by the clock"
+    )
+    # The clock also counts what else the machine does: one may be unlucky.
+    assert clock[-2] < WRITING
