@@ -159,8 +159,8 @@ class Durations:
         for n, before, closes, plain in [step for step in self._steps if step[0] in to_date]:
             whole = to_date[n]
             told = None if closes else cells.get(n)
-            rough = told is not None and told.value != whole.value
-            if rough and told.value % ROUGH:  # type: ignore[union-attr]
+            rough = None if told is None or told.value == whole.value else told.value
+            if rough is not None and rough % ROUGH:
                 continue
             part = to_date.get(before)
             if told is not None and (part is None or not part.value):
@@ -176,7 +176,7 @@ class Durations:
                 figure = subtracted(series, *spans, self._index.reports, self._basis)
                 if figure is not None and (figure.terms[0][1] is not whole or figure.terms[1][1] is not part):
                     self.torn.setdefault(id(series), set()).add(n)
-            if figure is None or (rough and not is_roughly(told.value, figure.value)):  # type: ignore[union-attr]
+            if figure is None or (rough is not None and not is_roughly(rough, figure.value)):
                 continue
             if not closes:
                 cells[n] = figure
